@@ -1,0 +1,347 @@
+"""Every error that the library raises.
+
+JobRunnerError
+├── BadInput                 the caller asked for something that cannot be (exit 2, HTTP 422)
+│   ├── InvalidParams          invalid_params
+│   ├── PayloadNotEncodable    payload_not_encodable
+│   ├── ParamsTooLarge         params_too_large
+│   ├── InvalidField           invalid_field
+│   ├── InvalidTime            invalid_time
+│   ├── HandlerNotRegistered   handler_not_registered
+│   ├── AmbiguousJob           ambiguous_job
+│   ├── LauncherRefused        launcher_refused
+│   └── NotOverHttp            not_over_http
+├── BadRegistration          a job type is declared wrongly
+│   ├── InvalidJobType         invalid_job_type
+│   ├── DuplicateJobType       duplicate_job_type
+│   └── UnsupportedParameter   unsupported_parameter
+├── JobNotFound              job_not_found (exit 3)
+├── TokenNotFound            token_not_found (exit 3)
+├── Unauthorized             unauthorized (exit 4, HTTP 401)
+├── Forbidden                forbidden (exit 4, HTTP 403)
+├── JobNotFinished           job_not_finished
+├── JobFailed                job_failed
+├── WaitTimeout              wait_timeout (also a TimeoutError, exit 124)
+├── StoreError               the database does not do what is asked (exit 125)
+│   ├── InvalidConfiguration   invalid_configuration
+│   ├── BadDatabaseUrl         bad_database_url
+│   ├── DriverMissing          driver_missing
+│   ├── DatabaseUnavailable    database_unavailable
+│   ├── DatabaseReadOnly       database_read_only
+│   ├── DatabaseFull           database_full
+│   ├── SchemaMissing          schema_missing
+│   ├── SchemaOutdated         schema_outdated
+│   ├── StoreFailure           store_failure
+│   ├── ServerUnavailable      server_unavailable
+│   └── ServerFailure          server_failure
+├── LaunchFailed             launch_failed
+├── IllegalTransition        illegal_transition
+├── TransitionConflict       transition_conflict
+├── Superseded               superseded
+└── NotEncodable             not_encodable
+
+JobCancelled               not an error: the way out of a handler that was asked to end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class JobRunnerError(Exception):
+    """jobrunner could not do what was asked.
+
+    ``code`` is stable and meant for programs, ``message`` says what happened, ``hint`` how to
+    mend it, and ``fields`` maps the name of each field at fault to what is wrong with it.
+    """
+
+    code = "error"
+    default_hint: str | None = None
+
+    def __init__(
+        self, message: str | None = None, *, hint: str | None = None, fields: Mapping[str, str] | None = None
+    ) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.hint = hint or self.default_hint
+        self.fields = dict(fields or {})
+        super().__init__(self.message)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns ``{code, message, hint, fields}``, the shape that ``--json`` and HTTP give."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, "fields": self.fields}
+
+
+class JobCancelled(BaseException):
+    """The job was asked to end.
+
+    Raised by ``ctx.check_cancelled()``. It is no ``Exception``, as ``asyncio.CancelledError`` is
+    none: a handler that goes on after ``except Exception`` must not swallow a cancel.
+    """
+
+
+class BadInput(JobRunnerError):
+    """The request is not valid."""
+
+    code = "bad_input"
+
+
+class InvalidParams(BadInput):
+    """The parameters do not fit the job type."""
+
+    code = "invalid_params"
+    default_hint = "See what the type takes with: jobrunner types --json"
+
+
+class PayloadNotEncodable(BadInput):
+    """The parameters cannot be written as JSON."""
+
+    code = "payload_not_encodable"
+    default_hint = "Pass null, booleans, finite numbers, valid text, lists and objects with text keys."
+
+
+class ParamsTooLarge(BadInput):
+    """The parameters are larger than the store accepts."""
+
+    code = "params_too_large"
+    default_hint = "Store the data elsewhere and pass a reference, or raise the setting params_max_bytes."
+
+
+class InvalidField(BadInput):
+    """A field of the request is not valid."""
+
+    code = "invalid_field"
+
+
+class InvalidTime(BadInput):
+    """A time or duration is not understood."""
+
+    code = "invalid_time"
+    default_hint = "Give seconds or 90s, 15m, 2h, 1d for durations and ISO 8601 with a zone for times."
+
+
+class HandlerNotRegistered(BadInput):
+    """No handler is registered for this job type."""
+
+    code = "handler_not_registered"
+    default_hint = "Name its module in the setting handlers (JOBRUNNER_HANDLERS or --handlers)."
+
+
+class AmbiguousJob(BadInput):
+    """More than one job begins with this."""
+
+    code = "ambiguous_job"
+    default_hint = "Give more characters of the uuid, or the id."
+
+
+class LauncherRefused(BadInput):
+    """This launcher cannot start such a job."""
+
+    code = "launcher_refused"
+
+
+class NotOverHttp(BadInput):
+    """This needs the database itself; it cannot be done over HTTP."""
+
+    code = "not_over_http"
+    default_hint = "Do it where the database is, without --url and JOBRUNNER_URL."
+
+
+class BadRegistration(JobRunnerError):
+    """The job type is declared wrongly."""
+
+    code = "bad_registration"
+
+
+class InvalidJobType(BadRegistration):
+    """The declaration of the job type is not valid."""
+
+    code = "invalid_job_type"
+
+
+class DuplicateJobType(BadRegistration):
+    """This job type is registered already."""
+
+    code = "duplicate_job_type"
+    default_hint = "Give each handler a type of its own."
+
+
+class UnsupportedParameter(BadRegistration):
+    """A parameter of the handler cannot be stored."""
+
+    code = "unsupported_parameter"
+
+
+class JobNotFound(JobRunnerError):
+    """There is no such job."""
+
+    code = "job_not_found"
+    default_hint = "List the jobs with: jobrunner list"
+
+
+class TokenNotFound(JobRunnerError):
+    """There is no such token."""
+
+    code = "token_not_found"
+    default_hint = "List the tokens with: jobrunner token list"
+
+
+class Unauthorized(JobRunnerError):
+    """The request has no token, and no session, that is valid here."""
+
+    code = "unauthorized"
+    default_hint = "Send a token: Authorization: Bearer TOKEN. Make one with: jobrunner token create NAME"
+
+
+class Forbidden(JobRunnerError):
+    """Whoever asks may not do this."""
+
+    code = "forbidden"
+
+
+class JobNotFinished(JobRunnerError):
+    """The job has not finished."""
+
+    code = "job_not_finished"
+    default_hint = "Wait for it with: jobrunner wait ID"
+
+
+class JobFailed(JobRunnerError):
+    """The job did not succeed.
+
+    ``status`` is how it ended; ``error_class``, ``reason_code`` and ``traceback`` are what its
+    process reported.
+    """
+
+    code = "job_failed"
+
+    def __init__(
+        self, message: str | None = None, *, status: str = "failed", error_class: str | None = None,
+        reason_code: str | None = None, traceback: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(message)
+        self.status = status
+        self.error_class = error_class
+        self.reason_code = reason_code
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"{self.message}\n\n{self.traceback}" if self.traceback else self.message
+
+
+class WaitTimeout(JobRunnerError, TimeoutError):
+    """The job was still going on when the time to wait ran out."""
+
+    code = "wait_timeout"
+    default_hint = "The job goes on. Wait again, or look at it with: jobrunner status ID"
+
+
+class StoreError(JobRunnerError):
+    """The store cannot be used."""
+
+    code = "store_error"
+
+
+class InvalidConfiguration(StoreError):
+    """A setting is not valid."""
+
+    code = "invalid_configuration"
+
+
+class BadDatabaseUrl(StoreError):
+    """The database URL is not understood."""
+
+    code = "bad_database_url"
+    default_hint = "Use sqlite:///jobs.db, mysql://user:password@host/database or postgresql://user:password@host/database."
+
+
+class DriverMissing(StoreError):
+    """The driver for this database is not installed."""
+
+    code = "driver_missing"
+    default_hint = "Install it with: pip install 'jobrunner-db[postgres]'"
+
+
+class DatabaseUnavailable(StoreError):
+    """The database does not answer."""
+
+    code = "database_unavailable"
+    default_hint = "Check that the server runs and that the URL names the right host, user and database."
+
+
+class DatabaseReadOnly(StoreError):
+    """The database cannot be written."""
+
+    code = "database_read_only"
+    default_hint = "Check the permissions of the file and its directory, or that the server is the primary."
+
+
+class DatabaseFull(StoreError):
+    """The disk of the database is full."""
+
+    code = "database_full"
+    default_hint = "Free space where the database lives; nothing was written."
+
+
+class SchemaMissing(StoreError):
+    """The database has no jobrunner tables."""
+
+    code = "schema_missing"
+    default_hint = "Create them with: jobrunner db init"
+
+
+class SchemaOutdated(StoreError):
+    """The tables of the database are not those of this version."""
+
+    code = "schema_outdated"
+    default_hint = "See what differs with: jobrunner db check"
+
+
+class StoreFailure(StoreError):
+    """The database refused a statement."""
+
+    code = "store_failure"
+
+
+class ServerUnavailable(StoreError):
+    """The server does not answer."""
+
+    code = "server_unavailable"
+    default_hint = "Check that it runs (jobrunner serve) and that the URL names it."
+
+
+class ServerFailure(StoreError):
+    """The server did not answer as jobrunner does."""
+
+    code = "server_failure"
+    default_hint = "Check that the URL is that of jobrunner serve, with its prefix if it has one."
+
+
+class LaunchFailed(JobRunnerError):
+    """No worker process could be started."""
+
+    code = "launch_failed"
+
+
+class IllegalTransition(JobRunnerError):
+    """The state machine has no such edge."""
+
+    code = "illegal_transition"
+
+
+class TransitionConflict(JobRunnerError):
+    """The job moved on meanwhile."""
+
+    code = "transition_conflict"
+
+
+class Superseded(JobRunnerError):
+    """Another worker holds the job now; nothing was written."""
+
+    code = "superseded"
+
+
+class NotEncodable(JobRunnerError):
+    """The value cannot be written as JSON."""
+
+    code = "not_encodable"
