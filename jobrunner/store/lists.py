@@ -1,0 +1,107 @@
+"""Reads over many jobs: pages of a list and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.engine import Connection
+
+from jobrunner import clock
+from jobrunner.store import finding
+from jobrunner.store.database import Database, Row, plain
+from jobrunner.store.views import JOINS, ROW_COLUMNS, tags_of
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which jobs a list shows; every part that is given must hold.
+
+    ``since`` and ``until`` bound created_at, ``search`` is a literal part of title or type, ``before_id``
+    is the keyset cursor: only older jobs. ``after_id`` is the way back: the jobs just newer than that.
+    """
+
+    status: tuple[str, ...] = ()
+    type: str | None = None
+    queue: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    created_by: str | None = None
+    since: str | None = None
+    until: str | None = None
+    search: str | None = None
+    before_id: int | None = None
+    after_id: int | None = None
+
+
+def page(
+    database: Database, wanted: Filter, limit: int
+) -> tuple[list[Row], Mapping[int, dict[str, str]], bool]:
+    """Returns at most ``limit`` jobs, newest first, their tags by id, and whether more follow: older ones, or with
+    ``after_id`` newer ones."""
+    bound = _parts(wanted)
+
+    def work(connection: Connection) -> tuple[list[Row], Mapping[int, dict[str, str]], bool]:
+        given = bound | {"n": limit + 1}
+        floor = finding.floor(connection, bound["since"]) if "since" in bound else None
+        given |= {"floor_id": floor} if floor is not None else {}
+        statement = _page(database.dialect.clock, database.dialect.name, tuple(sorted(given)))
+        rows = [plain(row) for row in connection.execute(statement, given).mappings()]
+        for row in rows:
+            row["clock"] = row["clock"] or clock.now()
+        kept = rows[:limit] if wanted.after_id is None else rows[:limit][::-1]
+        return kept, tags_of(connection, [row["id"] for row in kept]), len(rows) > limit
+
+    return database.read(work)
+
+
+def counts(database: Database) -> dict[str, int]:
+    """Returns how many jobs there are in each status that has any."""
+    return database.read(lambda c: {str(status): int(n) for status, n in c.execute(_COUNTS)})
+
+
+def workers(database: Database) -> list[Row]:
+    """Returns every worker that has not ended, newest first, with its lease, its jobs in hand and ``clock``."""
+
+    def work(connection: Connection) -> list[Row]:
+        now = database.now(connection)
+        jobs = {plain(row)["worker_id"]: int(row["n"]) for row in connection.execute(_IN_HAND).mappings()}
+        rows = [plain(row) for row in connection.execute(_WORKERS).mappings()]
+        return [row | {"jobs": jobs.get(row["id"], 0), "clock": now} for row in rows]
+
+    return database.read(work)
+
+
+def _parts(wanted: Filter) -> dict[str, Any]:
+    bound: dict[str, Any] = {f"status{i}": status for i, status in enumerate(wanted.status)}
+    for i, (name, value) in enumerate(wanted.tags):
+        bound |= {f"tag{i}": name, f"value{i}": value}
+    plain_parts = {
+        "type": wanted.type, "queue": wanted.queue, "created_by": wanted.created_by,
+        "since": wanted.since and clock.db_text(wanted.since), "until": wanted.until and clock.db_text(wanted.until),
+        "search": wanted.search, "before_id": wanted.before_id, "after_id": wanted.after_id,
+    }  # fmt: skip
+    return bound | {name: value for name, value in plain_parts.items() if value is not None}
+
+
+@lru_cache(maxsize=256)
+def _page(now: str | None, dialect: str, names: tuple[str, ...]) -> TextClause:
+    # the ids first: the rows are wide, and their worker is looked up for those that are shown only
+    found = f"SELECT id FROM ({finding.ids(dialect, names)}) AS found"
+    order = "" if "after_id" in names else " DESC"
+    return text(
+        f"SELECT {ROW_COLUMNS}, {now or 'NULL'} AS clock{JOINS} WHERE j.id IN ({found}) ORDER BY j.id{order} LIMIT :n"
+    )
+
+
+_IN_HAND = text(
+    "SELECT worker_id, COUNT(*) AS n FROM jobrunner_job WHERE status IN ('running', 'cancel_requested') GROUP BY worker_id"
+)
+_COUNTS = text("SELECT status, COUNT(*) FROM jobrunner_job GROUP BY status")
+_WORKERS = text(
+    "SELECT w.id, w.kind, w.host, w.boot_id, w.pid_namespace, w.pid, w.process_started, w.scope, w.queues, w.version, w.capacity, w.status, w.started_at, l.heartbeat_at,"
+    " l.lease_until FROM jobrunner_worker w LEFT JOIN jobrunner_lease l ON l.name = w.id"
+    " WHERE w.stopped_at IS NULL ORDER BY w.started_at DESC LIMIT 1000"
+)
