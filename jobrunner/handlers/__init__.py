@@ -1,0 +1,1 @@
+"""Job types: how handlers are declared, what they take, and where they are found."""
