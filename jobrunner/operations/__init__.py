@@ -1,0 +1,1 @@
+"""What changes things, one verb per file: each decides, the store obeys."""

@@ -1,0 +1,54 @@
+"""What a list of jobs is asked for, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from jobrunner.durations import ago, moment
+from jobrunner.errors import InvalidField
+from jobrunner.names import pairs
+from jobrunner.store.lists import Filter
+
+
+def wanted(
+    *, status: str | Sequence[str], type: str | None, queue: str | None, tag: Mapping[str, str] | None,
+    created_by: str | None, since: str | datetime | None, until: str | datetime | None, search: str | None,
+    next: str | None,
+) -> Filter:  # fmt: skip
+    """Returns the filter that these options of a list mean; raises InvalidField or InvalidTime naming the one at fault."""
+    if next is not None and not (str(next).isdecimal() and str(next).isascii() and len(str(next)) < 19):
+        raise InvalidField("next is not what a page gave.", fields={"next": "is not what a page gave"})
+    return Filter(
+        status=(status,) if isinstance(status, str) else tuple(status),
+        type=type,
+        queue=queue,
+        tags=tuple((tag or {}).items()),
+        created_by=created_by,
+        since=None if since is None else moment("since", since),
+        until=None if until is None else moment("until", until),
+        search=search,
+        before_id=None if next is None else int(next),
+    )
+
+
+def spoken(
+    *, status: Sequence[str] = (), type: str | None = None, queue: str | None = None, tag: Sequence[str] = (),
+    created_by: str | None = None, since: str | None = None, until: str | None = None, search: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Returns what ``JobRunner.jobs`` takes for a filter as it is typed, in a command or in an address.
+
+    A status may be several, separated by commas; a tag is ``name=value``; a time is so long ago or a moment with a
+    zone; what is empty asks for nothing. Raises InvalidField or InvalidTime.
+    """
+    return {
+        "status": [name for one in status for name in one.split(",") if name],
+        "type": type or None,
+        "queue": queue or None,
+        "tag": pairs("tag", [one for one in tag if one]),
+        "created_by": created_by or None,
+        "since": ago("since", since or None),
+        "until": ago("until", until or None),
+        "search": search or None,
+    }
