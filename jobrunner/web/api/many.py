@@ -1,0 +1,65 @@
+"""A verb on many jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from jobrunner import durations
+from jobrunner.models import ActionResult
+from jobrunner.web import bulk
+from jobrunner.web.api import examples, names
+from jobrunner.web.api.answers import WITH_BODY, Miscount, answer, problems
+from jobrunner.web.api.bodies import BulkBody, FilterBody, Raw, read, wanted
+from jobrunner.web.caller import Operator
+
+router = APIRouter(prefix="/api", tags=["verbs"], generate_unique_id_function=names.of)
+
+
+class BulkResult(BaseModel):
+    """What became of a verb on many jobs; ``outcomes`` counts the results by outcome."""
+
+    verb: str
+    count: int
+    outcomes: dict[str, int]
+    results: list[ActionResult]
+
+
+@router.post(
+    "/jobs/bulk", response_model=None, summary="Give a verb to many jobs",
+    responses={
+        200: {"model": BulkResult, **examples.of(examples.BULK_DONE)},
+        **problems(*WITH_BODY),
+        409: {"model": Miscount, "description": "There are not as many jobs as were expected; none was touched."},
+    },
+    openapi_extra=wanted(BulkBody, required=True, example=examples.BULK),
+)  # fmt: skip
+def act_on_many(request: Request, caller: Operator, body: Raw) -> Response:
+    """Gives a verb to every job that is meant, one transaction and one ledger row each, at most 1,000 of them.
+
+    Nothing is done unless there are as many as ``expect`` says. A job that moved on meanwhile is refused as
+    ``changed``, not forced.
+    """
+    wished = read(BulkBody, body)
+    try:
+        done = bulk.run(
+            request, caller, wished.verb, ids=wished.ids, filter=_filter(wished.filter), expect=wished.expect,
+            reason=wished.reason, force=wished.force, as_=wished.as_,
+        )  # fmt: skip
+    except bulk.CountDiffers as error:
+        return answer(Miscount(**error.as_dict(), count=error.count), error.status)
+    return answer(
+        BulkResult(
+            verb=done.verb, count=len(done.results), outcomes=done.outcomes, results=list(done.results)
+        )
+    )
+
+
+def _filter(wished: FilterBody | None) -> dict[str, Any] | None:
+    if wished is None:
+        return None
+    given = wished.model_dump()
+    return given | {name: durations.ago(name, given[name]) for name in ("since", "until")}

@@ -1,0 +1,175 @@
+"""A verb on many jobs: those that are named, or those that a filter finds; never on more than were counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+
+from jobrunner.errors import BadInput, InvalidField, JobRunnerError, StoreError
+from jobrunner.models import ActionResult, JobModel, JobSummary
+from jobrunner.operations.verbs import VERBS
+from jobrunner.runner import JobRunner
+from jobrunner.web import verbs
+from jobrunner.web.caller import Caller
+from jobrunner.web.faults import WebFault
+from jobrunner.web.house import house
+
+MOST = 1000
+Seen = tuple[int, str, int]
+
+
+class CountDiffers(WebFault):
+    """There are not as many jobs as were expected; none was touched."""
+
+    code = "count_differs"
+    status = 409
+    default_hint = "Look again at what is meant, and expect the number that is given here."
+
+    def __init__(self, expected: int, count: int) -> None:
+        told = f"{expected} jobs were expected, but there are {count}; none was touched."
+        super().__init__(told, fields={"expect": f"is {expected}, but there are {count}"})
+        self.count = count
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The jobs that are meant, as they stand: (id, status, attempt) each; and names that mean none."""
+
+    jobs: tuple[Seen, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Returns how many there are."""
+        return len(self.jobs) + len(self.unknown)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a verb on many jobs, job by job in the order in which they were chosen."""
+
+    verb: str
+    results: tuple[ActionResult, ...] = field(default=())
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """Returns how many jobs there are of each outcome."""
+        return dict(Counter(result.outcome for result in self.results))
+
+
+def choose(
+    runner: JobRunner, *, ids: Sequence[int | str] | None = None, filter: Mapping[str, Any] | None = None
+) -> Chosen:
+    """Returns the jobs that ids or a filter (as ``JobRunner.jobs`` takes it) mean, each once, newest first.
+
+    Raises InvalidField unless exactly one of the two is given, and for more than 1,000 jobs.
+    """
+    if (ids is None) == (filter is None):
+        raise InvalidField(
+            "Give ids or a filter, and not both.", fields={"ids": "and filter exclude each other"}
+        )
+    if ids is not None:
+        return _named(runner, ids)
+    found: list[JobSummary] = []
+    cursor: str | None = None
+    while len(found) <= MOST:
+        page = runner.jobs(**dict(filter or {}), limit=MOST, next=cursor)
+        found += page.jobs
+        cursor = page.next
+        if cursor is None:
+            break
+    if len(found) > MOST:
+        raise _too_many("filter")
+    return Chosen(tuple((job.id, job.status, job.attempt) for job in found))
+
+
+def expected(
+    runner: JobRunner, *, ids: Sequence[int | str] | None = None, filter: Mapping[str, Any] | None = None
+) -> int:
+    """Returns how many jobs ids or a filter mean: what ``run`` must be told to expect."""
+    return choose(runner, ids=ids, filter=filter).count
+
+
+def run(
+    request: Request, caller: Caller, verb: str, *, ids: Sequence[int | str] | None = None,
+    filter: Mapping[str, Any] | None = None, expect: int, reason: str | None = None, force: bool = False,
+    as_: str | None = None,
+) -> Done:  # fmt: skip
+    """Gives a verb to every job that is meant, one transaction and one ledger row each.
+
+    Raises CountDiffers, having done nothing, unless there are ``expect`` of them. A job that moved on after it was
+    counted is refused as ``changed``; one that the caller may not touch as ``forbidden``. When the database goes away
+    the rest is refused with the code of that error, so that what was done is told.
+    """
+    if verb not in VERBS:
+        raise InvalidField(f"There is no verb {verb!r}.", fields={"verb": f"is none of {', '.join(VERBS)}"})
+    verbs.check_scope(caller, verb)
+    runner = house(request).runner
+    chosen = choose(runner, ids=ids, filter=filter)
+    if chosen.count != expect:
+        raise CountDiffers(expect, chosen.count)
+    results: list[ActionResult] = []
+    away: StoreError | None = None
+    for seen in chosen.jobs:
+        if away is not None:
+            results.append(_refused(seen, away.code))
+            continue
+        try:
+            results.append(_one(request, caller, runner, verb, seen, reason=reason, force=force, as_=as_))
+        except BadInput:
+            raise  # the reason or the verb's own option: nothing can have been done
+        except JobRunnerError as error:
+            away = error if isinstance(error, StoreError) else None
+            results.append(_refused(seen, error.code))
+    return Done(verb, (*results, *map(_missing, chosen.unknown)))
+
+
+def _one(
+    request: Request, caller: Caller, runner: JobRunner, verb: str, seen: Seen, *, reason: str | None, force: bool,
+    as_: str | None,
+) -> ActionResult:  # fmt: skip
+    job_id, status, attempt = seen
+    job = runner.status(job_id, limit=0).job if _looks_at_it(request, verb) else None
+    if job is not None:
+        verbs.check(request, caller, verb, job)
+    return runner.act(
+        verb, job_id, reason=reason, actor=caller.actor, seen=(status, attempt), force=force, as_=as_
+    )
+
+
+def _looks_at_it(request: Request, verb: str) -> bool:
+    return verb in verbs.BEGINNING or house(request).security.authorize is not None
+
+
+def _named(runner: JobRunner, ids: Sequence[int | str]) -> Chosen:
+    if len(ids) > MOST:
+        raise _too_many("ids")
+    jobs: dict[int, Seen] = {}
+    unknown: dict[str, None] = {}
+    for one in ids:
+        job: JobModel | None = runner.status(one, limit=0).job
+        if job is None:
+            unknown[str(one).strip().lower()] = None
+        else:
+            jobs[job.id] = (job.id, job.status, job.attempt)
+    return Chosen(tuple(jobs.values()), tuple(unknown))
+
+
+def _refused(seen: Seen, code: str) -> ActionResult:
+    return ActionResult(
+        outcome="refused", job_id=seen[0], previous_status=seen[1], status=seen[1], reason_code=code
+    )
+
+
+def _missing(name: str) -> ActionResult:
+    number = int(name) if name.isascii() and name.isdecimal() and len(name) < 20 else None
+    return verbs.NOT_FOUND.model_copy(update={"job_id": number, "uuid": name if number is None else None})
+
+
+def _too_many(name: str) -> InvalidField:
+    reason = f"means more than {MOST} jobs, the most in one request"
+    return InvalidField(f"{name} {reason}.", hint="Narrow it, or go in several steps.", fields={name: reason})

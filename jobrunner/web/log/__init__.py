@@ -1,0 +1,1 @@
+"""The log viewer: windows, counts and searches over one job's ledger, and the pages that show them."""

@@ -1,0 +1,1 @@
+"""The pages for people: every one works by links and forms alone."""

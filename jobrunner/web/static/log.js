@@ -1,0 +1,491 @@
+// The log viewer: rows, filters, search, steps, keys, and the stream that follows the job.
+
+import { follow } from "./live.js";
+import { LogData } from "./log-data.js";
+import { List, rowOf } from "./log-list.js";
+import { blank, node, rowElement } from "./log-row.js";
+import { Steps } from "./log-steps.js";
+
+const LEVELS = ["debug", "info", "warning", "error"];
+const COLUMNS = ["level", "stream", "step", "attempt", "logger"];
+const NAMES = [...COLUMNS, "grep", "icase"];
+const STATES = { live: "Live", reconnecting: "Reconnecting…", paused: "Paused", ended: "Ended", refused: "Refused" };
+const FRAME = 100; // ms: what the stream brings is drawn ten times a second at most
+const OVER = 100; // rows loaded beyond those that are elements
+const LONG = 1.1e6; // a longer log is walked over only when somebody asks for what that needs
+
+const counted = (n, what) => `${n.toLocaleString()} ${what}${n === 1 ? "" : "s"}`;
+const add = (map, key, n) => map.set(key, (map.get(key) || 0) + n);
+const sum = (map) => [...map.values()].reduce((a, b) => a + b, 0);
+
+function viewer(root) {
+  const part = (name) => root.querySelector(`[data-part=${name}]`);
+  const given = root.dataset;
+  const head = { status: given.status, first_seq: +given.first, last_seq: +given.last, is_terminal: given.terminal === "1" };
+  const data = new LogData(given.base, head, +given.block);
+  const [scroller, form, needle, icase, only, canvas, time, wrap, fresh, word, tally] = [
+    "scroller", "filters", "needle", "icase", "only", "ticks", "time", "wrap", "new", "state", "hits",
+  ].map(part);
+  const steps = new Steps();
+  const kinds = new Map();
+  const marks = { error: new Map(), warning: new Map() };
+  const unit = [1, 5, 25, 125].find((size) => size >= head.last_seq / 1000) || 250;
+  let mode = localStorage.getItem("log_time") || (innerWidth < 600 ? "off" : "local");
+  let [following, unseen, version, cursor] = [false, 0, 0, 0];
+  let [stream, trouble] = [head.is_terminal ? "ended" : "live", ""];
+  let [marked, hits, census, drawing, dirty, wanting, growing, known] = []; // known: kinds, marks and steps are counted up to what the stream tells
+  let [late, counting, searching] = [[], new AbortController(), new AbortController()];
+  root.classList.add("on");
+
+  const list = new List(scroller, [part("spacer"), part("rows")], {
+    count: () => data.total,
+    make(row, elements, kept) {
+      const k = data.at(row);
+      const seq = data.seqs(k)?.[row - data.starts[k]];
+      const key = seq ?? `?${row}`;
+      const content = data.get(seq);
+      const old = elements.get(key);
+      if (old && ((old.version === version && old.content === content) || (old.content && kept.includes(old)))) return [key, old];
+      const before = data.filter ? null : row > data.starts[k] ? data.get(data.seq(row - 1))?.at : data.loaded.get(k)?.before;
+      const look = { mode, before, start: given.started, section: steps.all.get(seq), marked: seq >= marked?.[0] && seq <= marked[1] };
+      return [key, Object.assign(content ? rowElement(content, look) : blank(seq), { version, content, seq: key })];
+    },
+    onview(from, to) {
+      const blocks = new Set();
+      for (let row = Math.max(0, from - OVER); row < Math.min(to + OVER, data.total); row++) blocks.add(data.at(row));
+      clearTimeout(wanting);
+      wanting = setTimeout(() => data.want([...blocks]), 20);
+      paintHits();
+    },
+    onscroll(moved) {
+      if (moved < 0) pause();
+      else if (list.atEnd && !following) resume();
+    },
+  });
+  const failed = (error) => error.name === "AbortError" || data.onfail(error);
+  data.onload = () => ((trouble = ""), redraw());
+  data.onfail = (error) => {
+    trouble = error.message;
+    tell();
+    setTimeout(redraw, 1000);
+  };
+
+  function redraw() {
+    dirty = true;
+    drawing ??= setTimeout(paint);
+  }
+  function paint() {
+    dirty = false;
+    if (following) list.end();
+    else list.draw();
+    tell();
+    ticks();
+    drawing = setTimeout(() => ((drawing = null), dirty && redraw()), FRAME);
+  }
+  function renew() {
+    version++;
+    redraw();
+  }
+  const say = (words) => (part("note").textContent = words);
+  function tell() {
+    const state = stream !== "live" ? stream : trouble ? "reconnecting" : following ? "live" : "paused";
+    if (word.dataset.state !== state) word.textContent = STATES[(word.dataset.state = state)];
+    word.title = trouble;
+    part("follow").ariaPressed = following;
+    fresh.hidden = following || !unseen;
+    fresh.textContent = `${counted(unseen, "new line")} ↓`;
+  }
+  function pause() {
+    following = false;
+    tell();
+  }
+  function resume() {
+    following = !head.is_terminal;
+    unseen = 0;
+    list.end();
+    tell();
+  }
+
+  // Shows a line a third down the view, unfolds what hides it, and stops following.
+  async function go(seq) {
+    pause();
+    if (steps.reveal(seq)) fold();
+    await data.load(data.block(seq)).catch(() => {});
+    list.show(data.row(seq), scroller.clientHeight / 3);
+    return seq;
+  }
+  const position = (row = list.row) => data.seq(Math.min(row, data.total - 1)) || head.first_seq;
+  // Changes the layout, and keeps what the view is held at where it is.
+  function keep(change) {
+    const [row, off] = list.aim || [list.row, list.off];
+    const seq = position(row);
+    change();
+    if (following) list.end();
+    else list.show(data.row(seq), -off);
+    renew();
+  }
+  const fold = () => keep(() => {
+    data.hidden = steps.hidden();
+    data.relay();
+  });
+
+  // Deep links by seq: #L120-L140.
+  function mark(a, b, put) {
+    marked = a && [Math.min(a, b), Math.max(a, b)];
+    if (put) history.replaceState(history.state, "", `#L${[...new Set(marked)].join("-L")}`);
+    renew();
+  }
+  // Marks the line after or before the marked one; the first is the one at the top of the view.
+  function line(step) {
+    const row = marked ? data.row(marked[1]) + step : list.row;
+    const seq = position(Math.max(0, row));
+    mark(seq, seq, true);
+    go((cursor = seq));
+  }
+  function linked() {
+    const [, a, b] = location.hash.match(/^#L(\d+)(?:-L?(\d+))?$/) || [];
+    if (!a) return false;
+    mark(+a, +(b || a));
+    go(marked[0]);
+    return true;
+  }
+
+  // The filter stands in the address; the server counts what passes it, part by part.
+  const query = () => {
+    const wanted = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+    if (!wanted.has("grep")) wanted.delete("icase");
+    return wanted;
+  };
+  async function filter(top) {
+    const wanted = query();
+    const here = new URL(location);
+    for (const name of NAMES) here.searchParams.delete(name);
+    for (const [name, value] of wanted) here.searchParams.set(name, value);
+    history.replaceState(history.state, "", here);
+    data.forget();
+    data.filter = `${wanted}`;
+    for (const link of root.querySelectorAll("[data-view]")) link.search = data.filter;
+    part("filter-title").textContent = ["Filter", ...[...wanted.keys()].filter((name) => name !== "icase").map((name) => wanted.get(name))].join(" · ");
+    data.relay([]);
+    renew();
+    say("");
+    if (data.filter) await recount(0);
+    choices();
+    if (following) list.end();
+    else list.show(top ? data.row(top) : 0);
+  }
+  async function recount(block) {
+    counting.abort();
+    const { signal } = (counting = new AbortController());
+    const counts = data.counts.slice(0, block);
+    try {
+      for await (const found of data.scan("counts", data.filter, { signal, block })) {
+        counts.push(...found.counts);
+        data.relay(counts);
+        say(`${counted(data.total, "line")} pass${data.total === 1 ? "es" : ""} the filter${found.done ? "" : " so far"}.`);
+        redraw();
+      }
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  // Walks over the log once: kinds of lines to choose from, warnings, errors, steps.
+  const survey = () => (census ??= walk().catch((error) => {
+    data.onfail(error);
+    census = null;
+  }));
+  async function walk() {
+    for (const map of [kinds, steps.all, ...Object.values(marks)]) map.clear();
+    let seen = 0;
+    for await (const found of data.scan("census", `unit=${unit}`)) {
+      for (const kind of found.kinds) add(kinds, JSON.stringify(kind.slice(0, 5)), kind[5]);
+      for (const [k, n] of found.errors) add(marks.error, k, n);
+      for (const [k, n] of found.warnings) add(marks.warning, k, n);
+      for (const step of found.steps) steps.add(step);
+      [seen, census.claimed] = [found.until, found.claimed];
+    }
+    known = true;
+    for (const told of late) if (told.seq > seen) learn(told);
+    late = [];
+    if (head.is_terminal) steps.end(head.last_seq);
+    steps.settle(head);
+    choices();
+    fold();
+  }
+
+  // Each choice with the number of lines that it leaves, the other choices given.
+  function choices() {
+    const now = Object.fromEntries(query());
+    const rows = [...kinds].map(([key, n]) => [...JSON.parse(key), n]);
+    const passes = (values, j) => !now[COLUMNS[j]] || (j ? `${values[j]}` === now[COLUMNS[j]] : LEVELS.indexOf(values[0]) >= LEVELS.indexOf(now.level));
+    COLUMNS.forEach((name, i) => {
+      const found = new Map(i ? [] : LEVELS.map((level) => [level, 0]));
+      if (now[name]) found.set(now[name], 0);
+      for (const values of rows) {
+        if (values[i] === null || !COLUMNS.every((_, j) => j === i || passes(values, j))) continue;
+        for (const one of i ? [`${values[i]}`] : LEVELS.slice(0, LEVELS.indexOf(values[0]) + 1)) add(found, one, values[5]);
+      }
+      const options = [...found].map(([value, n]) => new Option(`${value}${i || value === "error" ? "" : " and above"} (${n.toLocaleString()})`, value));
+      const select = node("select", "", new Option("any", ""), ...options.slice(0, 500));
+      select.name = name;
+      select.value = now[name] || "";
+      if (document.activeElement !== form.elements[name]) form.elements[name].replaceWith(select);
+    });
+    part("error-count").textContent = counted(sum(marks.error), "error");
+    part("errors").hidden = !marks.error.size;
+  }
+
+  // The next one after the line where the last one was found, or after the top of the view; around the end.
+  async function next(wanted, back, name) {
+    const from = cursor ? cursor + (back ? -1 : 1) : position();
+    let [seq] = await data.find(wanted, from, back);
+    if (!seq) [seq] = await data.find(wanted, back ? head.last_seq : head.first_seq, back);
+    if (!seq) return say(`There is no ${name}.`);
+    mark(seq, seq, true);
+    return go((cursor = seq));
+  }
+
+  // The server searches the whole log; hits in view are painted as ranges.
+  const asked = () => {
+    const wanted = new URLSearchParams(data.filter);
+    wanted.set("grep", needle.value);
+    wanted.set("icase", icase.checked ? 1 : 0);
+    return wanted;
+  };
+  async function search() {
+    searching.abort();
+    const { signal } = (searching = new AbortController());
+    if (only.checked || form.elements.grep.value) {
+      form.elements.grep.value = only.checked ? needle.value : "";
+      form.elements.icase.checked = icase.checked;
+      await filter(position());
+    }
+    hits = needle.value ? new Map() : null;
+    tally.textContent = "";
+    try {
+      for await (const { counts, block, done } of hits ? data.scan("counts", asked(), { signal, size: unit }) : []) {
+        counts.forEach((n, i) => n && hits.set(block + i, n));
+        tally.textContent = `${counted(sum(hits), "hit")}${(hits.all = done) ? "" : "…"}`;
+        ticks();
+      }
+    } catch (error) {
+      failed(error);
+    }
+    paintHits();
+    ticks();
+  }
+  async function hit(back) {
+    if (!needle.value) return needle.focus();
+    const seq = await next(asked(), back, "hit");
+    if (!seq || !hits?.all) return;
+    const k = Math.floor((seq - 1) / unit);
+    let ordinal = (await data.find(asked(), k * unit + 1, false, unit, seq)).length;
+    for (const [block, n] of hits) if (block < k) ordinal += n;
+    tally.textContent = `${ordinal.toLocaleString()} of ${counted(sum(hits), "hit")}`;
+  }
+  function paintHits() {
+    const ranges = [];
+    const cased = (text) => (icase.checked ? text.toLowerCase() : text);
+    const wanted = cased(needle.value);
+    const walker = document.createTreeWalker(list.layer, NodeFilter.SHOW_TEXT, (text) => (text.parentElement.closest(".m") ? 1 : 2));
+    while (wanted && walker.nextNode()) {
+      const text = cased(walker.currentNode.data);
+      for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
+        const range = new Range();
+        range.setStart(walker.currentNode, at);
+        range.setEnd(walker.currentNode, at + wanted.length);
+        ranges.push(range);
+      }
+    }
+    CSS.highlights?.set("log-hit", new Highlight(...ranges));
+  }
+
+  // Beside the scroll bar: where warnings, errors and hits are.
+  function ticks() {
+    const height = (canvas.height = canvas.clientHeight);
+    const pen = canvas.getContext("2d");
+    const colours = getComputedStyle(canvas);
+    const draw = (blocks, colour, x, width) => {
+      pen.fillStyle = colours[colour];
+      for (const k of blocks?.keys() || []) pen.fillRect(x, (data.row(k * unit + 1) / (data.total || 1)) * (height - 3), width, 3);
+    };
+    draw(marks.warning, "outlineColor", 1, 5);
+    draw(marks.error, "color", 1, 10);
+    draw(hits, "caretColor", 7, 5);
+  }
+  canvas.onclick = (event) => {
+    pause();
+    list.show(Math.floor((event.offsetY / canvas.clientHeight) * data.total), scroller.clientHeight / 3);
+  };
+
+  // Copies whole lines, from the server: most of them are no elements.
+  async function copy([from, to]) {
+    try {
+      const wanted = `${data.filter}&from_seq=${from}&to_seq=${to}&timed=${mode === "off" ? 0 : 1}`;
+      const answer = data.ask("text", wanted);
+      const text = answer.then((found) => found.clone().blob());
+      if (navigator.clipboard?.write) await navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
+      else throw new Error("This needs HTTPS: download it.");
+      const { headers } = await answer;
+      say(`${counted(+headers.get("X-Lines"), "line")} copied${headers.get("X-Complete") === "1" ? "" : "; download the view for the rest"}.`);
+    } catch (error) {
+      say(error.message);
+    }
+  }
+  document.addEventListener("copy", (event) => {
+    const { isCollapsed, anchorNode, focusNode } = getSelection();
+    const ends = [anchorNode, focusNode].map((end) => scroller.contains(end) && rowOf(end)?.seq).sort((a, b) => a - b);
+    const wanted = isCollapsed ? document.activeElement === scroller && marked : ends[0] && ends[0] !== ends[1] && ends;
+    if (wanted) grab(event, () => copy(wanted));
+  });
+
+  const verbs = {
+    follow: () => (following ? pause() : resume()),
+    "hit-next": () => hit(false),
+    "hit-previous": () => hit(true),
+    "error-next": () => next("level=error", false, "error"),
+    "error-previous": () => next("level=error", true, "error"),
+    fold: () => (steps.fold(true), fold()),
+    unfold: () => (steps.fold(false), fold()),
+    "copy-view": () => copy([1, head.last_seq]),
+    "copy-marked": () => (marked ? copy(marked) : say("First mark some lines.")),
+  };
+  root.addEventListener("click", (event) => {
+    const target = event.target.closest("button, a.n");
+    const step = steps.all.get(+target?.dataset.fold);
+    verbs[target?.dataset.do]?.();
+    if (step) {
+      step.folded = !step.folded && !!step.end;
+      pause();
+      fold();
+    } else if (target?.matches("a.n")) {
+      const seq = rowOf(target).seq;
+      pause();
+      grab(event, () => mark(event.shiftKey && marked ? marked[0] : seq, seq, true));
+    }
+  });
+
+  function grab(event, act) {
+    event.preventDefault();
+    act();
+  }
+  const toggles = {
+    "/": () => needle.select(),
+    n: verbs["hit-next"],
+    N: verbs["hit-previous"],
+    e: verbs["error-next"],
+    E: verbs["error-previous"],
+    f: verbs.follow,
+    j: () => line(1),
+    k: () => line(-1),
+    w: () => wrap.click(),
+    t: () => {
+      time.selectedIndex = (time.selectedIndex + 1) % 5;
+      time.onchange();
+    },
+  };
+  const moves = {
+    PageDown: () => list.by(scroller.clientHeight - 40),
+    PageUp: () => list.by(40 - scroller.clientHeight),
+    Home: () => (pause(), list.show(0)),
+    End: resume,
+  };
+  function keyed(event) {
+    const { key, target } = event;
+    const command = event.ctrlKey || event.metaKey;
+    if (command && key === "f" && target !== needle) return grab(event, toggles["/"]);
+    if (command || event.altKey || document.documentElement.dataset.keys === "off") return;
+    if (target === needle && key === "Escape") return grab(event, () => scroller.focus());
+    if (target === needle && key === "Enter" && event.shiftKey) return grab(event, () => hit(true));
+    if (target.closest?.("input, select, textarea, dialog")) return;
+    const act = toggles[key] || (root.contains(target) && !target.closest("summary") && moves[key]);
+    if (act) grab(event, act);
+  }
+  document.addEventListener("keydown", keyed, true);
+
+  let typed;
+  needle.oninput = () => {
+    clearTimeout(typed);
+    typed = setTimeout(search, 250);
+  };
+  icase.onchange = only.onchange = search;
+  part("search").onsubmit = (event) => grab(event, () => hit(false));
+  form.onsubmit = (event) => grab(event, () => filter());
+  form.onchange = () => form.requestSubmit();
+  form.onreset = () => setTimeout(() => form.requestSubmit());
+  part("filter-title").onclick = () => void survey();
+  wrap.onchange = () => keep(() => scroller.classList.toggle("nowrap", !wrap.checked));
+  time.value = mode;
+  time.onchange = () => {
+    localStorage.setItem("log_time", (mode = scroller.dataset.time = time.value));
+    renew();
+  };
+  addEventListener("hashchange", linked);
+  document.addEventListener("jobrunner:show", ({ detail }) => go(detail.seq));
+
+  // The stream is one for the tab, and told to the rest of the page. A line's text comes by the window that shows it.
+  const announce = (name, detail) => document.dispatchEvent(new CustomEvent(`jobrunner:${name}`, { detail }));
+  function onevent(kind, told, id) {
+    announce("event", { kind, data: told, id });
+    if (kind === "pruned") head.first_seq = Math.max(head.first_seq, told.first_seq);
+    if (kind === "progress") head.status = told.status;
+    if (kind === "end" && told.job) {
+      Object.assign(head, { status: told.job.status, is_terminal: true });
+      steps.end(head.last_seq);
+      grown().then(() => following && (list.end(), pause()));
+    }
+    const { seq } = told;
+    if (!seq) return;
+    if (seq > head.last_seq && !following) unseen++;
+    head.last_seq = Math.max(head.last_seq, seq);
+    if (known) learn(told);
+    else if (census) late.push(told);
+    growing ??= setTimeout(grown, 2 * FRAME);
+  }
+  function learn(told) {
+    if (told.kind !== "log") return;
+    add(kinds, JSON.stringify(COLUMNS.map((name) => told[name])), 1);
+    if (marks[told.level]) add(marks[told.level], Math.floor((told.seq - 1) / unit), 1);
+    if (told.stream === "system" && told.context?.event) steps.add({ ...told, ...told.context, key: told.step });
+  }
+  async function grown() {
+    growing = null;
+    if (data.filter) recount(Math.max(0, data.counts.length - 1));
+    else {
+      if (following) await data.load(data.last).catch(() => {});
+      data.relay();
+    }
+    if (census) choices();
+    renew();
+  }
+  function onstate(state) {
+    stream = state;
+    announce("state", { state });
+    tell();
+  }
+
+  async function open() {
+    root.style.setProperty("--lg-n", `${Math.max(4, `${head.last_seq}`.length + 1)}ch`);
+    scroller.dataset.time = mode;
+    const here = new URL(location).searchParams;
+    for (const name of NAMES) {
+      const field = form.elements[name];
+      if (name === "icase") field.checked = here.has(name);
+      else field.value = here.get(name) || "";
+    }
+    follow(`${given.base}/events`, { after: head.last_seq, onevent, onstate });
+    if (`${query()}`) await filter();
+    const asked = linked();
+    if (!asked && !data.filter) resume();
+    redraw();
+    if (head.last_seq > LONG) return;
+    await survey();
+    if (asked || head.status !== "failed" || data.filter || !census) return;
+    const [seq] = await data.find("level=error", census.claimed || head.first_seq);
+    if (seq) go((cursor = seq));
+  }
+  open();
+}
+
+for (const root of document.querySelectorAll("[data-log]")) viewer(root);
