@@ -1,0 +1,106 @@
+"""``logs``: filters, cursors, and text that cannot harm a terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Inside
+from tests.commandline import CommandLine
+
+
+def messages(stdout: str) -> list[str]:
+    return [json.loads(line)["message"] for line in stdout.splitlines()]
+
+
+def test_lines_are_filtered_and_paged(inside: Inside) -> None:
+    job = inside.json("start", "t.voices", "--wait")["job"]["id"]
+    whole = inside.json("logs", job)
+    said = {line["message"].strip(): line for line in whole["lines"]}
+    assert whole["has_more"] is False
+    assert whole["last_seq"] == inside.json("status", job)["job"]["last_seq"]
+    shown = inside("logs", job, check=0)
+    assert shown.stderr == ""
+    assert [line[11] for line in shown.stdout.splitlines() if line[:2] == "20"] != []
+    assert 'an info line {"shop": 7}' in shown.stdout
+
+    def found(*options: object) -> list[str]:
+        return [
+            message.strip() for message in messages(inside("logs", job, "--ndjson", *options, check=0).stdout)
+        ]
+
+    assert set(found("--level", "error")) == {m for m, line in said.items() if line["level"] == "error"}
+    assert "a warning line" in found("--level", "warning")
+    assert found("--stream", "stdout") == [m for m, line in said.items() if line["stream"] == "stdout"]
+    assert found("--grep", "an INFO") == []
+    assert found("--grep", "n info l") == ["an info line"]
+    assert found("-n", 2) == list(said)[-2:]
+    assert found("-n", 0) == []
+    assert found("--after", said["an info line"]["seq"])[0] == "a warning line"
+    assert found("--since", said["an info line"]["at"])[0] == "an info line"
+    assert found("--since", "1h", "-n", 1, "-f") == list(said)[-1:]
+    assert found("-f", "--grep", "n info l") == ["an info line"]
+    for wrong in (
+        ["--level", "loud"],
+        ["--stream", "x"],
+        ["-n", "-1"],
+        ["-f", "--json"],
+        ["--cursor-file", "c", "-n", 1],
+    ):
+        assert inside("logs", job, *wrong, check=2).stdout == ""
+
+
+def test_a_cursor_file_gives_each_line_once_with_filters_too(cli: CommandLine) -> None:
+    job = cli.json("start", "t.lines", "-p", "n:=120", "-p", "pause:=0.01")["job_id"]
+    all_of_them: list[str] = []
+    some: list[str] = []
+    ended = False
+    while not ended:
+        ended = cli.json("status", job, "--limit", 1)["job"]["is_terminal"]
+        all_of_them += messages(cli("logs", job, "--cursor-file", "all", "--ndjson", check=0).stdout)
+        some += messages(cli("logs", job, "--cursor-file", "some", "--grep", "0", "--ndjson", check=0).stdout)
+    assert all_of_them == [f"line {n}" for n in range(1, 121)]
+    assert some == [f"line {n}" for n in range(1, 121) if "0" in str(n)]
+    last = cli.json("status", job)["job"]
+    cursors = [Path(cli.directory, name).read_text().split() for name in ("all", "some")]
+    assert cursors == [[str(last["last_seq"]), last["uuid"]]] * 2
+    assert cli("logs", job, "--cursor-file", "all", "-f", check=0).stdout == ""
+
+
+@pytest.mark.databases("sqlite")
+def test_a_cursor_file_that_is_none_is_refused(inside: Inside) -> None:
+    one, two = (inside.json("start", "t.noop", "--wait")["job"]["id"] for _ in range(2))
+    inside("logs", one, "--cursor-file", "cursor", check=0)
+    assert "another job" in inside("logs", two, "--cursor-file", "cursor", check=2).stderr
+    Path("text").write_text("hello")
+    inside("logs", one, "--cursor-file", "text", check=2)
+    inside("logs", one, "--cursor-file", "no/such/directory/cursor", check=2)
+    Path("empty").touch()
+    inside("logs", one, "--cursor-file", "empty", check=0)
+
+
+@pytest.mark.databases("sqlite")
+def test_a_message_cannot_paint_the_terminal_or_forge_a_line(cli: CommandLine) -> None:
+    noisy: dict[str, str | None] = {"JOBRUNNER_HANDLERS": "tests.handlers.noisy"}
+    job = cli.json("start", "t.noisy", "--wait", env=noisy)["job"]["id"]
+    shown = cli("logs", job, check=0).stdout
+    assert "\\x1b[31mred" in shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert [line for line in shown.splitlines() if line.startswith("2026-01-01T00:00:00.000Z")] == []
+    assert "\x1b[31mred" in cli("logs", job, "--raw", check=0).stdout
+
+
+@pytest.mark.databases("sqlite")
+def test_a_long_log_is_printed_whole_and_its_end_page_by_page(inside: Inside) -> None:
+    job = inside.json("start", "t.lines", "-p", "n:=2500", "-p", "via=print", "--wait")["job"]["id"]
+    numbers = [
+        int(line.rsplit(" ", 1)[1])
+        for line in inside("logs", job, check=0).stdout.splitlines()
+        if "line " in line
+    ]
+    assert numbers == list(range(1, 2501))
+    last = inside("logs", job, "-n", 2200, "--grep", "line ", check=0).stdout.splitlines()
+    assert [int(line.rsplit(" ", 1)[1]) for line in last] == list(range(301, 2501))

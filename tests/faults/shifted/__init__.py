@@ -1,0 +1,1 @@
+"""On PYTHONPATH by itself: an interpreter whose wall clock is wrong."""

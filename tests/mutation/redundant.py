@@ -1,0 +1,14 @@
+"""Guards that may be missing without any harm, each with the reason; nothing else is excused."""
+
+from __future__ import annotations
+
+REDUNDANT: dict[tuple[str, str], str] = {
+    ("states.py", "item.from_status is Status.NEW"): "draws the diagram and decides nothing",
+    ("states.py", "status in TERMINAL"): "draws the diagram and decides nothing",
+    ("store/journal.py", 'row["status"] not in IN_HAND'): "saves a query, which would answer the same",
+    (
+        "store/journal.py",
+        'name not in ("job_id", "attempt", "fence")',
+    ): "leaves out of SET what WHERE says already",
+    ("store/picking.py", "available_at <= :now"): "lets the index find what is due; Appetite.takes decides",
+}

@@ -1,0 +1,97 @@
+"""Lists show the jobs that are asked for, each once, and a job is named in several ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobrunner.errors import (
+    AmbiguousJob,
+)
+from tests.operations.places import put
+from tests.operations.test_reads import JOB_FIELDS
+
+
+def test_a_list_is_filtered_by_every_part_together(runner) -> None:
+    first = put(
+        runner,
+        "queued",
+        "t.add",
+        {"a": 1},
+        title="Import ÄPFEL 100%",
+        queue="mail",
+        tags={"shop": "7", "kind": "x"},
+        created_by="ann",
+    )
+    second = put(runner, "failed", title="import pears", tags={"shop": "8"}, created_by="Ann")
+    third = put(runner, "held", tags={"shop": "7"})
+
+    def found(**options: Any) -> list[int]:
+        return [job.id for job in runner.jobs(**options).jobs]
+
+    assert found() == [third, second, first]
+    assert found(status="failed") == found(type="t.noop", search="import") == [second]
+    assert found(status=["queued", "held"]) == found(tag={"shop": "7"}) == [third, first]
+    assert (
+        found(tag={"shop": "7", "kind": "x"})
+        == found(queue="mail")
+        == found(search="100%")
+        == found(created_by="ann")
+        == [first]
+    )
+    assert found(search="IMPORT") == [second, first]
+    assert found(search="t.noop") == [third, second]
+    assert (
+        found(search="T.NOOP") == found(search="_mport") == found(type="T.ADD") == found(queue="MAIL") == []
+    )
+    created = runner.status(second).job.created_at
+    assert found(since=created, until=runner.status(third).job.created_at) == [second]
+    page = runner.jobs(limit=1).model_dump(mode="json")
+    assert list(page["jobs"][0]) == [name for name in JOB_FIELDS if name != "params"]
+    assert runner.stats() == {"jobs": {"queued": 1, "failed": 1, "held": 1}}
+
+
+def test_pages_of_a_list_hold_every_job_once_while_new_ones_come(runner) -> None:
+    ids = [put(runner, "held") for _ in range(7)]
+    seen, cursor = [], None
+    while True:
+        page = runner.jobs(limit=3, next=cursor)
+        seen += [job.id for job in page.jobs]
+        put(runner, "queued")
+        cursor = page.next
+        if cursor is None:
+            break
+    assert seen == ids[::-1]
+    assert runner.jobs(limit=0).model_dump() == {"jobs": [], "next": None}
+
+
+def test_a_job_is_named_by_id_uuid_or_a_beginning_of_one(runner) -> None:
+    job = put(runner, "held")
+    uuid = runner.status(job).job.uuid
+    beginning = next(uuid[:size] for size in range(6, 37) if not uuid[:size].isdigit())
+    for name in (job, str(job), f" {job} ", uuid, uuid.upper(), beginning, uuid[:14], uuid[:-1]):
+        assert runner.status(name).job.id == job, name
+    for name in (
+        uuid[:5],
+        uuid + "0",
+        uuid.replace("-", ""),
+        uuid[1:],
+        2**63,
+        2**100,
+        str(2**64),
+        "9" * 400,
+        -job,
+        "\0",
+        "",
+        "é",
+        f"{job}.0",
+    ):
+        assert runner.status(name).found is False, name
+    other = put(runner, "held")
+    common = next(
+        uuid[:size] for size in range(36, 0, -1) if runner.status(other).job.uuid.startswith(uuid[:size])
+    )
+    with pytest.raises(AmbiguousJob) as refused:
+        runner.cancel(common)
+    assert f"{job} ({uuid})" in str(refused.value) and str(other) in str(refused.value)

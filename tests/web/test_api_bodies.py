@@ -1,0 +1,90 @@
+"""Whatever stands in a body, it is JSON that means one thing to every reader, or it is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from starlette.testclient import TestClient
+
+from jobrunner import JobRunner
+from jobrunner.web.api import document
+from jobrunner.web.faults import TooLarge
+
+pytestmark = pytest.mark.databases("sqlite")
+START = '{"type": "t.echo", "params": {"value": %s}}'
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{" * 200_000, b"[" * 200_000, b'{"a":' * 100_000, b"[" * 40 + b"]" * 40, b"", b"null", b"7", b'"x"', b"[]",
+        b"\xef\xbb\xbf{}", b"\xff\xfe{\x00}\x00", b"\xff", b"\x00", b"{'a': 1}", b'{"type": "t.noop",}',
+        b'{"type": "t.noop"} {}', b'{"type": "t.noop", "type": "t.noop"}', b'{"type": "t.noop" // x\n}',
+        (START % "NaN").encode(), (START % "Infinity").encode(), (START % "-Infinity").encode(), (START % "1e400").encode(),
+        (START % ("9" * 100_000)).encode(), (START % ("9" * 4000)).encode(), (START % '"\\ud800"').encode(),
+        (START % '{"\\udfff": 1}').encode(), (START % '{"a": 1, "a": 2}').encode(), (START % '"a\tb"').encode(),
+        (START % ("[" * 31 + "]" * 31)).encode(), (START % ('"' + "x" * 1_100_000 + '"')).encode(),
+        json.dumps({"type": "t.echo", "params": {"value": {str(n): n for n in range(50_001)}}}).encode(),
+        json.dumps({str(n): n for n in range(9000)}).encode(), b'{"type": "' + b"x" * 1_000_000 + b'"}',
+    ],
+)  # fmt: skip
+def test_a_bad_body_is_refused_in_the_one_shape(client: TestClient, runner: JobRunner, body: bytes) -> None:
+    answer = client.post("/api/jobs", content=body, headers=JSON)
+    assert answer.status_code in (400, 413, 422)
+    assert set(answer.json()) == {"code", "message", "hint", "fields"}
+    assert len(answer.content) < 1_100_000
+    assert runner.jobs().jobs == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1e308", "-0.0", "123456789012345678901234567890", '"\\u0000"', '"\\ud83d\\ude00"', '"\u202e\u0301"', "[" * 28 + "]" * 28],
+)  # fmt: skip
+def test_an_odd_value_comes_back_as_it_was(client: TestClient, value: str) -> None:
+    answer = client.post("/api/jobs", content=(START % value).encode(), headers=JSON)
+    assert answer.status_code == 201
+    seen = client.get(answer.headers["location"]).json()
+    assert seen["job"]["params"] == {"value": json.loads(value)}
+
+
+def test_text_of_every_kind_comes_back_or_is_refused(client: TestClient) -> None:
+    texts = [
+        chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x202E, 0xFEFF, 0xFFFF, 0x10FFFF)
+    ]
+    texts += ["' OR 1=1 --", "<script>", "%s%n", "${x}", "../../etc/passwd", "Ω≈ç√", "👩‍👩‍👧", "a" * 10_000]
+    for text in texts:
+        for sent in ({"title": text}, {"queue": text}, {"lock_key": text}, {"tags": {text: "x"}}, {"tags": {"x": text}},
+                     {"created_by": text}, {"idempotency_key": text}, {"params": {"value": text}}):  # fmt: skip
+            answer = client.post("/api/jobs", json={"type": "t.echo", "hold": True, **sent})
+            assert answer.status_code in (200, 201, 422), (text, sent)
+            if answer.status_code == 201:
+                job = client.get(answer.headers["location"]).json()["job"]
+                reason = client.post(f"/api/jobs/{job['id']}/cancel", json={"reason": text})
+                assert reason.status_code in (200, 422)
+
+
+def test_only_json_is_taken(client: TestClient) -> None:
+    body = b'{"type": "t.noop"}'
+    for kind in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonx",
+    ):
+        answer = client.post("/api/jobs", content=body, headers={"Content-Type": kind})
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    kind = "Application/JSON; charset=utf-8"
+    assert client.post("/api/jobs", content=body, headers={"Content-Type": kind}).status_code == 201
+    assert client.post("/api/jobs", content=b"x" * (3 * 1024**2), headers=JSON).status_code == 413
+
+
+def test_depth_is_counted_in_every_shape() -> None:
+    for opening, closing in (("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")):
+        levels = document.DEEPEST // len(closing)
+        fits = opening * levels + "1" + closing * levels
+        assert document.read(fits.encode()) is not None
+        for core in ("1", "[]"):
+            with pytest.raises(TooLarge):
+                document.read((opening * (levels + 1) + core + closing * (levels + 1)).encode())
