@@ -10,10 +10,13 @@ import time
 
 
 def uuid7() -> str:
-    """Returns a UUID of version 7 (RFC 9562): the first 48 bits are Unix milliseconds, so it sorts by age."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
+    """Returns a UUID of version 7: 48 bits of Unix milliseconds, 12 of their fraction, then chance, so it sorts by age.
+
+    The fraction is RFC 9562's method 3 (section 6.2): what one process makes in a row differs by more than its 244 ns.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    tail = int.from_bytes(os.urandom(8), "big") >> 2
+    value = milliseconds << 80 | 0x7 << 76 | (rest << 12) // 1_000_000 << 64 | 0x2 << 62 | tail
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
