@@ -122,10 +122,11 @@ def test_types_and_machine_show_what_there_is(inside: Inside) -> None:
 @pytest.mark.databases("sqlite")
 def test_a_reader_that_goes_away_ends_a_command_quietly(cli: CommandLine, runner: JobRunner) -> None:
     runner.start_many([("t.noop",)] * 900)
-    process = cli.spawn("list", "--limit", 900)
+    # far more than a pipe holds, so that it still writes when nobody reads any more
+    process = cli.spawn("list", "--limit", 900, "--json")
     assert process.stdout is not None
     assert process.stderr is not None
-    process.stdout.readline()
+    process.stdout.read(1)
     process.stdout.close()
     assert process.wait(30) == -13
     assert process.stderr.read() == ""

@@ -26,9 +26,12 @@ AWAY = ("Failed to load resource", "net::ERR_")
 expect.set_options(timeout=20_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(stores: Stores) -> Iterator[Browser]:
-    """One headless browser for the tests of this process; where there is none, the summary says what is not covered."""
+    """One headless browser for the tests of a file; where there is none, the summary says what is not covered.
+
+    While it is there, Playwright's event loop runs in this thread; so it goes before the tests of other files come.
+    """
     path = os.environ.get("JOBRUNNER_TEST_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         reason = f"none of {', '.join(NAMES)} is installed"
