@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -32,11 +33,19 @@ LEVEL_COLOURS = {"debug": "dim", "warning": "yellow", "error": "red"}
 
 
 def prepare_streams() -> None:
-    """Makes both streams bear any text: what their encoding does not have is shown as an escape."""
+    """Makes both streams bear any text, whole: what their encoding does not have is shown as an escape."""
+    sys.stdout, sys.stderr = _buffered(sys.stdout), _buffered(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def _buffered(stream: Any) -> Any:
+    """Returns a stream that writes all it is given: Python's unbuffered ones drop what one write did not take."""
+    if not isinstance(getattr(stream, "buffer", None), io.RawIOBase):
+        return stream
+    return open(stream.fileno(), "w", buffering=1, encoding=stream.encoding, closefd=False)
 
 
 class OutputFailed(JobRunnerError):

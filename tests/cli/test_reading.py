@@ -120,10 +120,13 @@ def test_types_and_machine_show_what_there_is(inside: Inside) -> None:
 
 
 @pytest.mark.databases("sqlite")
-def test_a_reader_that_goes_away_ends_a_command_quietly(cli: CommandLine, runner: JobRunner) -> None:
+@pytest.mark.parametrize("unbuffered", [None, "1"])
+def test_a_reader_that_goes_away_ends_a_command_quietly(
+    cli: CommandLine, runner: JobRunner, unbuffered: str | None
+) -> None:
     runner.start_many([("t.noop",)] * 900)
     # far more than a pipe holds, so that it still writes when nobody reads any more
-    process = cli.spawn("list", "--limit", 900, "--json")
+    process = cli.spawn("list", "--limit", 900, "--json", env={"PYTHONUNBUFFERED": unbuffered})
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.read(1)
