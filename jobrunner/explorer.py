@@ -155,8 +155,10 @@ def jobs(database: Database, wanted: Filter, limit: int = 50) -> JobPage:
                 fields={"status": f"{name} is not known"},
             )
     _findable(type=wanted.type, queue=wanted.queue, created_by=wanted.created_by, search=wanted.search)
-    for part in (part for tag in wanted.tags for part in tag):
-        _findable(tag=part)
+    _findable(worker=wanted.worker)
+    for name, pairs in (("tag", wanted.tags), ("param", wanted.params)):
+        for part in (part for pair in pairs for part in pair):
+            _findable(**{name: part})
     rows, tags, has_more = lists.page(database, wanted, _count("limit", limit))
     shown = [job_model(row, dict(tags[row["id"]])) for row in rows]
     return JobPage.model_validate(

@@ -25,6 +25,11 @@ def dumps(value: Any) -> str:
     return text
 
 
+def shown(value: Any) -> str:
+    """Returns a value as a person types it: text as it is, anything else as JSON; raises NotEncodable."""
+    return value if isinstance(value, str) else dumps(value)
+
+
 def loads(text: str | bytes) -> Any:
     """Returns the value of JSON text; raises NotEncodable for text that strict JSON does not allow."""
     try:

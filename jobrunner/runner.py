@@ -154,12 +154,16 @@ class JobRunner(Verbs):
     def jobs(
         self, *, status: str | Sequence[str] = (), type: str | None = None, queue: str | None = None,
         tag: Mapping[str, str] | None = None, created_by: str | None = None, since: str | datetime | None = None,
-        until: str | datetime | None = None, search: str | None = None, limit: int = 50, next: str | None = None,
+        until: str | datetime | None = None, search: str | None = None, worker: str | None = None,
+        param: Mapping[str, Any] | None = None, limit: int = 50, next: str | None = None,
     ) -> JobPage:  # fmt: skip
-        """Returns a page of jobs, newest first; ``next`` is what the page before gave."""
+        """Returns a page of jobs, newest first; ``next`` is what the page before gave.
+
+        ``worker`` is the id or host of the latest one; ``param`` maps dotted paths into the parameters to values.
+        """
         wanted = filtering.wanted(
             status=status, type=type, queue=queue, tag=tag, created_by=created_by, since=since, until=until,
-            search=search, next=next,
+            search=search, worker=worker, param=param, next=next,
         )  # fmt: skip
         return explorer.jobs(self._readable, wanted, limit)
 

@@ -17,7 +17,7 @@ PAGE = 1000
 
 @examples(
     "jobrunner list --status running --status queued",
-    "jobrunner list --type shop.import --since 2h",
+    "jobrunner list --type shop.import --since 2h --param shop_id=7",
     "jobrunner list --status failed -q | xargs jobrunner retry --force",
 )
 def list_jobs(
@@ -40,6 +40,20 @@ def list_jobs(
     search: Annotated[
         str | None, typer.Option("--search", metavar="TEXT", help="Title or type holds this text.")
     ] = None,
+    worker: Annotated[
+        str | None,
+        typer.Option(
+            "--worker", metavar="WORKER", help="Run by the worker of this id or host, at the latest."
+        ),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            metavar="PATH=VALUE",
+            help="With this value at a dotted path of the parameters; repeatable.",
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="At most N jobs.")] = 50,
     cursor: Annotated[
         str | None, typer.Option("--next", metavar="CURSOR", help="The page after the one that said this.")
@@ -56,6 +70,7 @@ def list_jobs(
     while True:
         page: JobPage = runner.jobs(
             status=wanted, type=type, queue=queue, tag=pairs("tag", tag), created_by=created_by, search=search,
+            worker=worker, param=pairs("param", param),
             since=moment("since", since), until=moment("until", until), limit=min(limit - len(found), PAGE), next=cursor,
         )  # fmt: skip
         found += page.jobs

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel
 
-from jobrunner import durations, follower, models
+from jobrunner import durations, follower, jsontext, models
 from jobrunner.client.audit import RemoteAudit
 from jobrunner.client.events import Stream
 from jobrunner.client.orders import Handler, Order
@@ -133,14 +133,18 @@ class Client(Verbs):
     def jobs(
         self, *, status: str | Sequence[str] = (), type: str | None = None, queue: str | None = None,
         tag: Mapping[str, str] | None = None, created_by: str | None = None, since: str | datetime | None = None,
-        until: str | datetime | None = None, search: str | None = None, limit: int = 50, next: str | None = None,
+        until: str | datetime | None = None, search: str | None = None, worker: str | None = None,
+        param: Mapping[str, Any] | None = None, limit: int = 50, next: str | None = None,
     ) -> JobPage:  # fmt: skip
-        """Returns a page of jobs, newest first; ``next`` is what the page before gave."""
+        """Returns a page of jobs, newest first; ``next`` is what the page before gave.
+
+        ``worker`` is the id or host of the latest one; ``param`` maps dotted paths into the parameters to values.
+        """
         query = {
             "status": [status] if isinstance(status, str) else list(status), "type": type, "queue": queue,
             "tag": [f"{name}={value}" for name, value in (tag or {}).items()], "created_by": created_by,
-            "since": _moment("since", since), "until": _moment("until", until), "search": search, "limit": limit,
-            "next": next,
+            "since": _moment("since", since), "until": _moment("until", until), "search": search, "worker": worker,
+            "param": [f"{path}={jsontext.shown(value)}" for path, value in (param or {}).items()], "limit": limit, "next": next,
         }  # fmt: skip
         return self._read(JobPage, "/jobs", query)
 

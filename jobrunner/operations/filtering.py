@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from jobrunner import jsontext
 from jobrunner.durations import ago, moment
-from jobrunner.errors import InvalidField
+from jobrunner.errors import InvalidField, NotEncodable
 from jobrunner.names import pairs
 from jobrunner.store.lists import Filter
 
@@ -15,7 +16,7 @@ from jobrunner.store.lists import Filter
 def wanted(
     *, status: str | Sequence[str], type: str | None, queue: str | None, tag: Mapping[str, str] | None,
     created_by: str | None, since: str | datetime | None, until: str | datetime | None, search: str | None,
-    next: str | None,
+    worker: str | None, param: Mapping[str, Any] | None, next: str | None,
 ) -> Filter:  # fmt: skip
     """Returns the filter that these options of a list mean; raises InvalidField or InvalidTime naming the one at fault."""
     if next is not None and not (str(next).isdecimal() and str(next).isascii() and len(str(next)) < 19):
@@ -29,6 +30,8 @@ def wanted(
         since=None if since is None else moment("since", since),
         until=None if until is None else moment("until", until),
         search=search,
+        worker=worker,
+        params=tuple((path, _shown(value)) for path, value in (param or {}).items()),
         before_id=None if next is None else int(next),
     )
 
@@ -36,10 +39,11 @@ def wanted(
 def spoken(
     *, status: Sequence[str] = (), type: str | None = None, queue: str | None = None, tag: Sequence[str] = (),
     created_by: str | None = None, since: str | None = None, until: str | None = None, search: str | None = None,
+    worker: str | None = None, param: Sequence[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Returns what ``JobRunner.jobs`` takes for a filter as it is typed, in a command or in an address.
 
-    A status may be several, separated by commas; a tag is ``name=value``; a time is so long ago or a moment with a
+    A status may be several, separated by commas; a tag is ``name=value``, a parameter ``path=value``; a time is so long ago or a moment with a
     zone; what is empty asks for nothing. Raises InvalidField or InvalidTime.
     """
     return {
@@ -51,4 +55,13 @@ def spoken(
         "since": ago("since", since or None),
         "until": ago("until", until or None),
         "search": search or None,
+        "worker": worker or None,
+        "param": pairs("param", [one for one in param if one]),
     }
+
+
+def _shown(value: Any) -> str:
+    try:
+        return jsontext.shown(value)
+    except NotEncodable as error:
+        raise InvalidField(f"param {error}.", fields={"param": str(error)}) from None

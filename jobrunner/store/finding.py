@@ -2,7 +2,7 @@
 
 One status, type, queue or creator each has an index in order of the ids. Several statuses are several such walks, a tag
 is walked from its own table, and moments that few jobs have come after are turned into an id first. Text that is
-searched for is looked for job by job.
+searched for, a worker and a parameter are looked for job by job.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _KNOWN = {
     "type": "j.type = :type",
     "queue": "j.queue = :queue",
     "created_by": "j.created_by = :created_by",
+    "worker": "(j.worker_id = :worker OR j.host = :worker)",
     "since": "j.created_at >= :since",
     "until": "j.created_at < :until",
     "before_id": "{id} < :before_id",
@@ -41,7 +42,7 @@ def ids(dialect: str, names: tuple[str, ...]) -> str:
     """Returns the statement for the ids of the first ``:n`` jobs that pass the filter parts of these names.
 
     The parts are those of ``lists.Filter``; ``status0``, ``status1`` … and ``tag0`` with ``value0`` … are several of
-    their kind. Newest first, or with ``after_id`` oldest first.
+    their kind, and ``param0`` with ``bare0`` … are two texts of which the parameters hold one. Newest first, or with ``after_id`` oldest first.
     """
     statuses = [f":{name}" for name in names if name.startswith("status")]
     tags = [name[3:] for name in names if name.startswith("tag")]
@@ -54,8 +55,12 @@ def ids(dialect: str, names: tuple[str, ...]) -> str:
 def _walk(dialect: str, names: tuple[str, ...], tags: list[str], status: str) -> str:
     key = f"t{tags[0]}.job_id" if tags else "j.id"
     where = [_KNOWN[name].format(id=key) for name in names if name in _KNOWN]
+    has = "strpos" if dialect == "postgresql" else "instr"
+    where += [
+        f"({has}(j.params, :param{n}) > 0 OR {has}(j.params, :bare{n}) > 0)"
+        for n in (name[5:] for name in names if name.startswith("param"))
+    ]
     if "search" in names:
-        has = "strpos" if dialect == "postgresql" else "instr"
         # the type is binary on MySQL, where text is compared with it byte by byte
         where.append(f"({has}(LOWER(j.title), LOWER(:search)) > 0 OR {has}(j.type, :search) > 0)")
     source = "jobrunner_job j"

@@ -11,7 +11,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.engine import Connection
 
 from jobrunner import clock
-from jobrunner.store import finding
+from jobrunner.store import finding, payloads
 from jobrunner.store.database import Database, Row, plain
 from jobrunner.store.views import JOINS, ROW_COLUMNS, tags_of
 
@@ -20,8 +20,9 @@ from jobrunner.store.views import JOINS, ROW_COLUMNS, tags_of
 class Filter:
     """Which jobs a list shows; every part that is given must hold.
 
-    ``since`` and ``until`` bound created_at, ``search`` is a literal part of title or type, ``before_id``
-    is the keyset cursor: only older jobs. ``after_id`` is the way back: the jobs just newer than that.
+    ``since`` and ``until`` bound created_at, ``search`` is a literal part of title or type, ``worker`` the id or host
+    of the latest one, ``params`` are values at dotted paths of the parameters. ``before_id`` is the keyset cursor: only
+    older jobs. ``after_id`` is the way back: the jobs just newer than that.
     """
 
     status: tuple[str, ...] = ()
@@ -32,6 +33,8 @@ class Filter:
     since: str | None = None
     until: str | None = None
     search: str | None = None
+    worker: str | None = None
+    params: tuple[tuple[str, str], ...] = ()
     before_id: int | None = None
     after_id: int | None = None
 
@@ -47,7 +50,10 @@ def page(
         given = bound | {"n": limit + 1}
         floor = finding.floor(connection, bound["since"]) if "since" in bound else None
         given |= {"floor_id": floor} if floor is not None else {}
-        statement = _page(database.dialect.clock, database.dialect.name, tuple(sorted(given)))
+        found = finding.ids(database.dialect.name, tuple(sorted(given)))
+        if wanted.params:
+            found, given = _of_params(connection, database.dialect.name, wanted, given)
+        statement = _page(database.dialect.clock, found, wanted.after_id is None)
         rows = [plain(row) for row in connection.execute(statement, given).mappings()]
         for row in rows:
             row["clock"] = row["clock"] or clock.now()
@@ -78,21 +84,48 @@ def _parts(wanted: Filter) -> dict[str, Any]:
     bound: dict[str, Any] = {f"status{i}": status for i, status in enumerate(wanted.status)}
     for i, (name, value) in enumerate(wanted.tags):
         bound |= {f"tag{i}": name, f"value{i}": value}
+    for i, pair in enumerate(wanted.params):
+        bound[f"param{i}"], bound[f"bare{i}"] = payloads.needles(pair)
     plain_parts = {
         "type": wanted.type, "queue": wanted.queue, "created_by": wanted.created_by,
         "since": wanted.since and clock.db_text(wanted.since), "until": wanted.until and clock.db_text(wanted.until),
-        "search": wanted.search, "before_id": wanted.before_id, "after_id": wanted.after_id,
+        "search": wanted.search, "worker": wanted.worker, "before_id": wanted.before_id, "after_id": wanted.after_id,
     }  # fmt: skip
     return bound | {name: value for name, value in plain_parts.items() if value is not None}
 
 
+def _of_params(
+    connection: Connection, dialect: str, wanted: Filter, given: Row
+) -> tuple[str, dict[str, int]]:
+    """Returns what stands for the ids of the jobs with these parameters, and its values."""
+    edge = "before_id" if wanted.after_id is None else "after_id"
+
+    def candidates(last: int | None, count: int) -> list[tuple[int, str]]:
+        bound = given | {"n": count} | ({} if last is None else {edge: last})
+        names = tuple(sorted(bound))
+        found = connection.execute(_params(finding.ids(dialect, names), edge == "before_id"), bound)
+        return [(int(job_id), str(params)) for job_id, params in found]
+
+    ids = payloads.first(candidates, wanted.params, given["n"])
+    bound = {f"id{number}": job_id for number, job_id in enumerate(ids)} or {"id0": 0}
+    return ", ".join(f":{name}" for name in bound), bound | {"n": given["n"]}
+
+
 @lru_cache(maxsize=256)
-def _page(now: str | None, dialect: str, names: tuple[str, ...]) -> TextClause:
+def _page(now: str | None, ids: str, newest_first: bool) -> TextClause:
     # the ids first: the rows are wide, and their worker is looked up for those that are shown only
-    found = f"SELECT id FROM ({finding.ids(dialect, names)}) AS found"
-    order = "" if "after_id" in names else " DESC"
+    found = f"SELECT id FROM ({ids}) AS found" if ids.startswith("SELECT") else ids
+    order = " DESC" if newest_first else ""
     return text(
         f"SELECT {ROW_COLUMNS}, {now or 'NULL'} AS clock{JOINS} WHERE j.id IN ({found}) ORDER BY j.id{order} LIMIT :n"
+    )
+
+
+@lru_cache(maxsize=256)
+def _params(ids: str, newest_first: bool) -> TextClause:
+    order = " DESC" if newest_first else ""
+    return text(
+        f"SELECT j.id, j.params FROM ({ids}) AS found JOIN jobrunner_job j ON j.id = found.id ORDER BY j.id{order} LIMIT :n"
     )
 
 

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobrunner.errors import (
-    AmbiguousJob,
-)
+from jobrunner.errors import AmbiguousJob, InvalidField
 from tests.operations.places import put
 from tests.operations.test_reads import JOB_FIELDS
 
@@ -50,6 +48,55 @@ def test_a_list_is_filtered_by_every_part_together(runner) -> None:
     page = runner.jobs(limit=1).model_dump(mode="json")
     assert list(page["jobs"][0]) == [name for name in JOB_FIELDS if name != "params"]
     assert runner.stats() == {"jobs": {"queued": 1, "failed": 1, "held": 1}}
+
+
+def test_jobs_are_found_by_their_parameters_as_they_are_typed(runner) -> None:
+    first = put(
+        runner,
+        "held",
+        "t.echo",
+        {"value": {"shop": {"id": 7, "tags": ["a", 'é\n"b']}, "dry": True, "note": "7"}},
+    )
+    second = put(
+        runner, "held", "t.echo", {"value": {"shop": {"id": "7"}, "id": 70, "dry": None, "note": '"id":7'}}
+    )
+
+    def found(**param: Any) -> list[int]:
+        return [
+            job.id
+            for job in runner.jobs(param={f"value.{k}".replace("__", "."): v for k, v in param.items()}).jobs
+        ]
+
+    assert found(shop__id="7") == found(shop__id=7) == [second, first]
+    assert found(id="70") == [second] and found(id="7") == found(shop__id="70") == found(shop="7") == []
+    assert found(dry="true") == found(dry=True) == found(note=7) == [first]
+    assert found(dry="null", shop__id="7") == [second]
+    assert (
+        found(shop__tags__1='é\n"b') == found(shop__tags__0="a") == [first] and found(shop__tags__2="a") == []
+    )
+    assert found(shop__tags=["a", 'é\n"b']) == [first]
+    with pytest.raises(InvalidField) as refused:
+        runner.jobs(param={"shop": float("nan")})
+    assert refused.value.fields.keys() == {"param"}
+
+
+def test_a_page_by_parameter_goes_on_past_many_that_only_look_alike(runner) -> None:
+    runner.start_many(
+        [("t.echo", {"value": {"a": {"n": 1}, "n": number % 600 // 599}}) for number in range(1200)]
+    )
+    first = runner.jobs(param={"value.n": "1"}, limit=1)
+    assert len(first.jobs) == 1 and first.next is not None
+    second = runner.jobs(param={"value.n": "1"}, limit=1, next=first.next)
+    assert [job.id - first.jobs[0].id for job in second.jobs] == [-600] and second.next is None
+
+
+def test_jobs_are_found_by_the_worker_or_host_that_had_them_last(runner) -> None:
+    put(runner, "held")
+    ran = put(runner, "running")
+    worker = runner.status(ran).job.worker
+    for name in (worker.id, worker.host):
+        assert [job.id for job in runner.jobs(worker=name).jobs] == [ran]
+    assert runner.jobs(worker=worker.host[:-1]).jobs == []
 
 
 def test_pages_of_a_list_hold_every_job_once_while_new_ones_come(runner) -> None:

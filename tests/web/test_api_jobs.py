@@ -167,6 +167,8 @@ def test_a_list_is_filtered_in_the_words_of_the_command_line(
         "type=t.noop&search=import": ["--type", "t.noop", "--search", "import"],
         "tag=shop%3D7&queue=mail": ["--tag", "shop=7", "--queue", "mail"],
         "created_by=ann": ["--created-by", "ann"],
+        "param=a%3D1&worker=": ["--param", "a=1"],
+        "worker=nobody": ["--worker", "nobody"],
         "since=1h": ["--since", "1h"],
         "until=1h": ["--until", "1h"],
         "limit=1": ["--limit", "1"],
@@ -181,6 +183,7 @@ def test_a_list_is_filtered_in_the_words_of_the_command_line(
     for query, field in {
         "status=done": "status",
         "tag=shop": "tag",
+        "param=shop": "param",
         "since=soon": "since",
         "next=x": "next",
     }.items():

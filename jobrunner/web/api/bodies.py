@@ -93,6 +93,8 @@ class FilterBody(Body):
     since: str | None = None
     until: str | None = None
     search: str | None = None
+    worker: str | None = None
+    param: dict[str, Any] = {}
 
 
 class BulkBody(Body):

@@ -74,12 +74,15 @@ def list_jobs(
     since: Annotated[str | None, Query(description="Created at or after: 2h ago, or ISO 8601 with a zone.")] = None,
     until: Annotated[str | None, Query(description="Created before this moment, written like since.")] = None,
     search: Annotated[str | None, Query(description="Title or type holds this text.")] = None,
+    worker: Annotated[str | None, Query(description="Run by the worker of this id or host, at the latest.")] = None,
+    param: Annotated[list[str], Query(description="With this value at a dotted path of the parameters, path=value; repeatable.")] = [],  # noqa: B006
     limit: Limit = 50,
     next: Annotated[str | None, Query(description="The page after the one that gave this.")] = None,
 ) -> Response:  # fmt: skip
     """Gives a page of jobs, newest first, without their parameters; ``next`` asks for the page after it."""
     asked = filtering.spoken(
-        status=status, type=type, queue=queue, tag=tag, created_by=created_by, since=since, until=until, search=search
+        status=status, type=type, queue=queue, tag=tag, created_by=created_by, since=since, until=until, search=search,
+        worker=worker, param=param,
     )  # fmt: skip
     web = house(request)
     page = web.runner.jobs(**asked, limit=limit, next=next or None)

@@ -13,8 +13,8 @@ from jobrunner.operations import filtering
 from jobrunner.store.lists import Filter
 from jobrunner.web import words
 
-SEVERAL = ("status", "tag")
-SINGLE = ("type", "queue", "created_by", "since", "until", "search")
+SEVERAL = ("status", "tag", "param")
+SINGLE = ("type", "queue", "created_by", "since", "until", "search", "worker")
 LONGEST = 1000
 
 
@@ -24,12 +24,14 @@ class Asked:
 
     status: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
+    param: tuple[str, ...] = ()
     type: str = ""
     queue: str = ""
     created_by: str = ""
     since: str = ""
     until: str = ""
     search: str = ""
+    worker: str = ""
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -45,7 +47,7 @@ class Asked:
     @property
     def rare(self) -> bool:
         """True when it asks for what seldom is asked for, and stands folded away otherwise."""
-        return any((self.queue, self.created_by, self.since, self.until, self.tag))
+        return any((self.queue, self.created_by, self.since, self.until, self.tag, self.worker, self.param))
 
     def without(self, name: str, value: str) -> str:
         """Returns the query of the filter with one part less."""
@@ -54,7 +56,7 @@ class Asked:
     def spoken(self) -> dict[str, Any]:
         """Returns what ``JobRunner.jobs`` takes for it; raises InvalidField or InvalidTime."""
         single: Mapping[str, str] = {name: getattr(self, name) for name in SINGLE}
-        return filtering.spoken(status=self.status, tag=self.tag, **single)
+        return filtering.spoken(status=self.status, tag=self.tag, param=self.param, **single)
 
     def wanted(self, after: str | None) -> Filter:
         """Returns it for the store, older than a job's id when there is one."""
@@ -70,7 +72,7 @@ def asked(given: QueryParams | FormData) -> Asked:
     """Returns the filter that stands in an address or a form."""
     several = {name: tuple(_texts(given.getlist(name))) for name in SEVERAL}
     statuses = tuple(dict.fromkeys(one for text in several["status"] for one in text.split(",") if one))
-    return Asked(statuses, several["tag"], **{name: text(given, name) for name in SINGLE})
+    return Asked(statuses, several["tag"], several["param"], **{name: text(given, name) for name in SINGLE})
 
 
 def text(given: QueryParams | FormData, name: str, default: str = "") -> str:
