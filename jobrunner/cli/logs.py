@@ -109,10 +109,12 @@ def logs(
             cursors.write(cursor_file, seen.uuid, seq)
 
     with following.detachable([job], f"logs {job} -f"):
+        begun = after
         if not follow or last is not None:
             after = _until_now(runner, seen, after, last, filters, show)
         if as_json:
-            output.document({"lines": found, "last_seq": after, "has_more": False})
+            end = found[-1]["seq"] if found else begun
+            output.document({"lines": found, "last_seq": end, "has_more": False})
         output.flush()
         keep(after)
         if follow:

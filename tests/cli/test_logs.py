@@ -20,7 +20,8 @@ def test_lines_are_filtered_and_paged(inside: Inside) -> None:
     whole = inside.json("logs", job)
     said = {line["message"].strip(): line for line in whole["lines"]}
     assert whole["has_more"] is False
-    assert whole["last_seq"] == inside.json("status", job)["job"]["last_seq"]
+    assert whole["last_seq"] == whole["lines"][-1]["seq"]
+    assert inside.json("logs", job, "--after", whole["last_seq"]) == {**whole, "lines": []}
     shown = inside("logs", job, check=0)
     assert shown.stderr == ""
     assert [line[11] for line in shown.stdout.splitlines() if line[:2] == "20"] != []
