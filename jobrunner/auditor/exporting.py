@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from jobrunner import clock, jsontext
 from jobrunner.auditor.findings import Point
 from jobrunner.auditor.heads import Head, buried
-from jobrunner.auditor.verifying import rows
+from jobrunner.auditor.verifying import is_orphaned, rows
 from jobrunner.auditor.walk import Walk
 from jobrunner.errors import NotEncodable
 from jobrunner.findings import Finding
@@ -23,6 +25,7 @@ _KINDS = {evidence.MOVE: ("transition", evidence.MOVE_FIELDS), evidence.LINE: ("
 def export(database: Database) -> Iterator[str]:
     """Yields lines of JSON: a header, every job followed by its ledger, the tombstones, and an end with counts.
 
+    Rows of no job, and those above their job's last seq, are among them; rows that came meanwhile are not.
     A record ``sealed`` follows every few jobs; its ``void`` names those that were deleted or pruned while they
     were being read. A pruned one is exported again after it.
     """
@@ -42,15 +45,15 @@ def export(database: Database) -> Iterator[str]:
 def _range(database: Database, low: int, high: int) -> Iterator[Row]:
     jobs = evidence.jobs(database, low, high)
     waiting = {job["id"]: job for job in jobs}
-    last: dict[int, int] = {job["id"]: job["last_seq"] for job in jobs}
-    for job_id, seq, kind, *values in rows(database, low, high):
-        if job_id not in last:
+    for job_id, group in groupby(rows(database, low, high), key=itemgetter(0)):
+        for number in [n for n in waiting if n < job_id]:
+            yield {"kind": "job", **waiting.pop(number)}
+        job = waiting.pop(job_id, None)
+        if job is not None:
+            yield {"kind": "job", **job}
+        elif not is_orphaned(database, job_id):
             continue
-        if job_id in waiting:
-            yield from (
-                {"kind": "job", **waiting.pop(number)} for number in [n for n in waiting if n <= job_id]
-            )
-        if seq <= last[job_id]:
+        for _, seq, kind, *values in group if job is None else _kept(database, job, group):
             name, fields = _KINDS[kind]
             yield {"kind": name, "job_id": job_id, "seq": seq, **dict(zip(fields, values, strict=True))}
     yield from ({"kind": "job", **job} for job in waiting.values())
@@ -60,6 +63,19 @@ def _range(database: Database, low: int, high: int) -> Iterator[Row]:
     for job_id in cut:
         if now[job_id] is not None:
             yield from _range(database, job_id - 1, job_id)
+
+
+def _kept(database: Database, job: Row, group: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Yields a job's rows apart from those that were committed after its own row was read."""
+    last, known, stray = job["last_seq"], job["last_seq"], False
+    for row in group:
+        if row[1] > known and not stray:
+            # the row was there before this look, so no commit explains one that stands above what it sees
+            standing = evidence.standing(database, job["id"])
+            known = evidence.LARGEST_ID if standing is None else standing[1]
+            stray = row[1] > known
+        if stray or row[1] <= last:
+            yield row
 
 
 def _text(record: Row) -> str:
@@ -75,6 +91,8 @@ class _File:
             Head(against).upto(evidence.LARGEST_ID) if against is not None else {}
         )
         self.walk: Walk | None = None
+        self.job_id: Any = None
+        self.astray: Any = None
         self.held: dict[int, list[Finding]] = {}
         self.jobs = self.stones = 0
         self.gone = set(self.points)
@@ -83,31 +101,32 @@ class _File:
     def job(self, record: Row) -> None:
         self.close()
         self.jobs += 1
-        self.walk = Walk(record, self.points.get(record["id"], ()))
-        self.gone.discard(record["id"])
+        self.job_id = record["id"]
+        self.gone.discard(self.job_id)
+        job = {name: record[name] for name in evidence.JOB_FIELDS}
+        if not isinstance(job["first_seq"], int) or not isinstance(job["last_seq"], int):
+            raise TypeError("first_seq and last_seq are numbers")
+        self.walk = Walk(job, self.points.get(job["id"], ()))
 
-    def row(self, record: Row) -> Finding | None:
-        if self.walk is None or self.walk.job["id"] != record["job_id"]:
-            job_id = record["job_id"]
-            return Finding(job_id, "orphan_rows", f"seq {record['seq']}", "The row does not follow its job.")
-        if record["kind"] == "log":
-            self.walk.line(
-                (record["job_id"], record["seq"], 1, *(record[name] for name in evidence.LINE_FIELDS))
-            )
-        else:
-            self.walk.transition(
-                (record["job_id"], record["seq"], 0, *(record[name] for name in evidence.MOVE_FIELDS))
-            )
-        return None
+    def row(self, record: Row) -> Iterator[Finding]:
+        """Takes a row of the job that is being read, if its record could be; tells once of any other job's."""
+        job_id, line = record["job_id"], record["kind"] == "log"
+        if job_id != self.job_id:
+            if job_id != self.astray:
+                message = "It has ledger rows that do not follow its job, or there is no such job."
+                yield Finding(job_id, "orphan_rows", f"job {job_id}", message)
+            self.astray = job_id
+        elif self.walk is not None:
+            names = evidence.LINE_FIELDS if line else evidence.MOVE_FIELDS
+            take = self.walk.line if line else self.walk.transition
+            take((job_id, record["seq"], int(line), *(record[name] for name in names)))
 
     def close(self) -> None:
         """Ends the job that is being read; its findings are held until its range is sealed."""
-        if self.walk is not None:
-            self.walk.end()
-            self.walk.stray(self.walk.job["last_seq"])
-            if self.walk.findings:
-                self.held[self.walk.job["id"]] = self.walk.findings
-        self.walk = None
+        walk, self.walk = self.walk, None
+        if walk is not None and (walk.end() or walk.beyond):
+            walk.stray(walk.job["last_seq"])
+            self.held[walk.job["id"]] = walk.findings
 
     def sealed(self, void: Iterable[int] = ()) -> Iterator[Finding]:
         """Yields what was held, apart from the jobs that changed while they were read."""
@@ -153,9 +172,7 @@ def _take(file: _File, record: Any, *, first: bool) -> Iterator[Finding]:
     if first and (kind != "export" or record["format"] != FORMAT):
         yield Finding(None, "unreadable", "line 1", f"It is not the header of an export of format {FORMAT}.")
     if kind in ("transition", "log"):
-        found = file.row(record)
-        if found is not None:
-            yield found
+        yield from file.row(record)
     elif kind == "job":
         file.job(record)
     elif kind == "sealed":

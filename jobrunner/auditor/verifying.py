@@ -28,7 +28,7 @@ def verify(
     """Yields what does not hold, of one job or of all; nothing for a sound store, however busy it is.
 
     ``against`` are the lines of an earlier ``head``, in order of the jobs' ids. Raises JobNotFound for a ``job``
-    that is neither in the store nor in the head, and InvalidField for what is no head.
+    of which there is nothing in the store, nor in the head, and InvalidField for what is no head.
     """
     head = Head(against or ())
     if job is None:
@@ -36,7 +36,7 @@ def verify(
     job_id = views.resolve(database, job)
     named = job_id if job_id is not None else int(job) if str(job).isdecimal() and len(str(job)) < 19 else 0
     points = head.upto(named).get(named, [])
-    if job_id is None and not points:
+    if job_id is None and not points and not (named and evidence.has_rows(database, named)):
         raise JobNotFound(f"There is no job {job}.")
     return iter(_one(database, named, points))
 
@@ -97,6 +97,13 @@ def walks(
         job = next(waiting, None)
 
 
+def is_orphaned(database: Database, job_id: int) -> bool:
+    """True when there are ledger rows of a job that does not exist."""
+    # rows, no job, rows: an id is never used again, so the job was not born or deleted between these looks
+    seen = evidence.has_rows(database, job_id) and evidence.standing(database, job_id) is None
+    return seen and evidence.has_rows(database, job_id)
+
+
 def _grown(database: Database, job_id: int, seq: int) -> bool:
     standing = evidence.standing(database, job_id)
     return standing is not None and standing[1] >= seq
@@ -127,9 +134,7 @@ def _one(database: Database, job_id: int, points: list[Point]) -> list[Finding]:
 
 def _gone(database: Database, job_id: int, points: list[Point]) -> list[Finding]:
     found = buried(points, evidence.tombstone(database, job_id)) if points else []
-    # rows, no job, rows: an id is never used again, so the job was not born or deleted between these looks
-    with_rows = evidence.has_rows(database, job_id) and evidence.standing(database, job_id) is None
-    if with_rows and evidence.has_rows(database, job_id):
+    if is_orphaned(database, job_id):
         found.append(
             Finding(job_id, "orphan_rows", f"job {job_id}", "It has ledger rows, but there is no such job.")
         )

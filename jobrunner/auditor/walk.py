@@ -36,6 +36,7 @@ class Walk:
 
     def __init__(self, job: Mapping[str, Any], points: Sequence[Point] = ()) -> None:
         self.job, self.findings, self.beyond = job, list[Finding](), 0
+        self._sealed_above = 0
         self._points = list(points)
         self._fold, self._context = Fold(), ""
         self._last: int = job["last_seq"]
@@ -69,6 +70,8 @@ class Walk:
         """Takes one transition: (job_id, seq, kind, *MOVE_FIELDS)."""
         seq = row[1]
         if not self._in_order(seq, "transition"):
+            if seq > self._last and row[-1] == self.job["digest"] != self._fold.digest:
+                self._sealed_above = seq
             return
         self._next = seq + 1
         if seq >= self._halt:
@@ -86,7 +89,11 @@ class Walk:
         """Returns every finding, now that all rows have been seen."""
         if not self._open:
             self._open_log(self._last + 1)
-        self._missing(self._last + 1)
+        end, sealed = max(self._next, self._first), (self.job["digest"], self.job["log_digest"])
+        if end <= self._last and (self._fold.digest, self._chain.digest) == sealed:
+            self._row("last_seq", f"is {self._last}, but what it seals ends at seq {end - 1}")
+        else:
+            self._missing(self._last + 1)
         self._pass(self._last)
         for point in self._points:
             self._add(
@@ -111,13 +118,15 @@ class Walk:
         return self.findings
 
     def stray(self, last_seq: int) -> None:
-        """Reports the rows above the job row's last_seq, as it stands at a later look."""
-        if self.beyond > last_seq:
-            self._add(
-                "extra_row",
-                f"seq {self.beyond}",
-                f"A row stands above the job's last seq, which is {last_seq}.",
-            )
+        """Reports, before all else, the rows above the job row's last_seq, as it stands at a later look."""
+        job_id, found = self.job["id"], list[Finding]()
+        if self._sealed_above:
+            what = f"is {self._last}, but its digest is that of transition {self._sealed_above}"
+            found.append(Finding(job_id, "job_row", "last_seq", f"The job row's last_seq {what}."))
+        if self.beyond > max(last_seq, self._sealed_above):
+            message = f"A row stands above the job row's last_seq, which is {last_seq}."
+            found.append(Finding(job_id, "extra_row", f"seq {self.beyond}", message))
+        self.findings[:0] = found
 
     def _in_order(self, seq: int, kind: str) -> bool:
         if seq > self._last:

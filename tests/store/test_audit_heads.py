@@ -9,6 +9,7 @@ import pytest
 from jobrunner.auditor import export, head, verify, verify_file
 from jobrunner.errors import InvalidField, JobNotFound
 from jobrunner.states import Trigger
+from jobrunner.store import evidence
 from jobrunner.store.database import Database
 from jobrunner.store.logs import Tail
 from tests.store.driving import append, claim, create, finished, move
@@ -142,3 +143,21 @@ def test_an_export_that_was_cut_or_edited_is_named(sqlite_url: str) -> None:
     assert {f.kind for f in verify_file(without)} == {"orphan_rows", "truncated"}
     edited = [line.replace('"two"', '"TWO"') for line in lines]
     assert [(f.job_id, f.kind) for f in verify_file(edited)] == [(job_id, "damaged_lines")]
+
+
+def test_a_damaged_record_of_a_job_is_named_and_the_others_are_verified(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    finished(database)
+    other = finished(database, [["2"]])
+    header, damaged, *rest = export(database)
+    rest = [line.replace('"message":"2"', '"message":"3"') for line in rest]
+    record = json.loads(damaged)
+    for name in evidence.JOB_FIELDS[1:]:
+        cut = {key: value for key, value in record.items() if key != name}
+        for wrong in [cut] + ([record | {name: None}] if name in ("first_seq", "last_seq") else []):
+            findings = verify_file([header, json.dumps(wrong), *rest])
+            named = [(f.job_id, f.kind, f.where) for f in findings]
+            assert named == [
+                (None, "unreadable", "line 2"),
+                (other, "damaged_lines", "lines between 2 and 4"),
+            ]

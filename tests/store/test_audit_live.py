@@ -78,6 +78,7 @@ def test_an_export_says_what_changed_while_it_was_taken(
     database: Database, store: Store, monkeypatch
 ) -> None:
     gone, cut, kept = finished(database), finished(database), finished(database)
+    tail = Tail(claim(database, create(database)))
     lines, changed = evidence.lines, list[int]()
 
     def slow(looked: Database, low: int, high: int):
@@ -85,12 +86,16 @@ def test_an_export_says_what_changed_while_it_was_taken(
             changed.append(gone)
             delete.delete(database, gone, actor="operator:x")
             prune(database, store, cut, 5)
+            append(database, tail, ["later"])
+        if high == evidence.LARGEST_ID:
+            finished(database)
         return lines(looked, low, high)
 
     earlier = list(head(database))
     monkeypatch.setattr(evidence, "lines", slow)
     taken = list(export(database))
     assert list(verify_file(taken, earlier)) == []
+    assert '"message":"later"' not in "".join(taken)
     tamper(store, edit(LINES, kept, 3, "message", "'x'"))
     assert [(f.job_id, f.kind) for f in verify_file(export(database), earlier)] == [(kept, "damaged_lines")]
 
