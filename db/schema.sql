@@ -1,5 +1,5 @@
 -- The tables of jobrunner, made from jobrunner/entities.py by scripts/generate.
--- It drops nothing, and applied twice it changes nothing. Load db/seed/*.sql after it.
+-- It takes nothing away, and applied twice it changes nothing. Load db/seed/*.sql after it.
 --
 --   jobrunner_status
 --   jobrunner_transition_rule

@@ -98,6 +98,8 @@ ILLEGAL: dict[str, tuple[int, int | str, tuple[str, str, str]]] = {
     "a skip": (3, 2, ("running", "succeed", "succeeded")),
     "a row before this one that is not there": (9, 8, ("held", "release", "queued")),
     "a fork": (3, 1, ("queued", "claim", "running")),
+    "another row in the place of one": (2, 1, ("queued", "claim", "running")),
+    "the same row again": (2, 1, ("queued", "hold", "held")),
     "a second birth": (3, "NULL", ("new", "create", "queued")),
     "a birth in the middle": (3, 2, ("new", "create", "queued")),
     "a row without one before it": (3, "NULL", ("held", "release", "queued")),
@@ -111,21 +113,50 @@ def test_plain_sql_cannot_write_an_illegal_history(database: Database, sql, what
     job_id = create(database)
     move(database, job_id, Trigger.HOLD)
     with pytest.raises(
-        Exception, match=r"(?i)foreign key|constraint|duplicate|unique|no such edge|does not follow"
+        Exception,
+        match=r"(?i)foreign key|constraint|duplicate|unique|no such edge|does not follow|never replaced",
     ):
         sql(insert(job_id, *ILLEGAL[what]))
     sql(insert(job_id, 3, 2, ("held", "release", "queued")))
 
 
 @pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("verb", ["INSERT", "REPLACE"])
 @pytest.mark.parametrize("what", list(ILLEGAL))
-def test_sqlite_refuses_those_who_left_foreign_keys_off(database: Database, store: Store, what: str) -> None:
+def test_sqlite_refuses_those_who_left_foreign_keys_off(
+    database: Database, store: Store, what: str, verb: str
+) -> None:
     job_id = create(database)
     move(database, job_id, Trigger.HOLD)
     with contextlib.closing(sqlite3.connect(store.directory / "jobs.db")) as connection:
         assert connection.execute("PRAGMA foreign_keys").fetchone() == (0,)
         with pytest.raises(sqlite3.IntegrityError):
-            connection.execute(insert(job_id, *ILLEGAL[what]))
+            connection.execute(insert(job_id, *ILLEGAL[what]).replace("INSERT", verb, 1))
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("foreign_keys", ["ON", "OFF"])
+def test_sqlite_refuses_to_replace_a_transition_and_to_begin_a_history_of_no_job(
+    database: Database, store: Store, foreign_keys: str
+) -> None:
+    job_id = create(database)
+    release = insert(job_id, 3, 2, ("held", "release", "queued"))
+    move(database, job_id, Trigger.HOLD)
+    before = views.history(database, job_id)
+    replaced = f"REPLACE INTO jobrunner_job_transition SELECT * FROM jobrunner_job_transition WHERE job_id = {job_id}"
+    with contextlib.closing(sqlite3.connect(store.directory / "jobs.db")) as connection:
+        connection.execute(f"PRAGMA foreign_keys = {foreign_keys}")
+        for statement, told in (
+            (replaced, "never replaced"),
+            (
+                release.replace(f"op-{job_id}-1", before[0]["op_id"]).replace("INSERT", "REPLACE", 1),
+                "never replaced",
+            ),
+            (insert(job_id + 1, 1, "NULL", ("new", "create", "queued")), "no such job"),
+        ):
+            with pytest.raises(sqlite3.IntegrityError, match=told):
+                connection.execute(statement)
+    assert views.history(database, job_id) == before
 
 
 @pytest.mark.databases("sqlite")
