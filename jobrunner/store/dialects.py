@@ -81,6 +81,8 @@ POSTGRESQL = Dialect(
     on_connect=(
         "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "SET TIME ZONE 'UTC'",
+        # the driver reads no other form of a moment, and a database or a role may ask for one
+        "SET DateStyle TO 'ISO'",
         "SET lock_timeout='5s'",
         "SET statement_timeout='60s'",
         # a worker that is stopped inside a transaction must not block recovery
