@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from jobrunner.web.caller import Caller
 from jobrunner.web.faults import WebFault
 from jobrunner.web.house import house
 
-MOST = 1000
+MOST, PAGE = 10_000, 1000
 Seen = tuple[int, str, int]
 
 
@@ -33,6 +33,16 @@ class CountDiffers(WebFault):
         told = f"{expected} jobs were expected, but there are {count}; none was touched."
         super().__init__(told, fields={"expect": f"is {expected}, but there are {count}"})
         self.count = count
+
+
+class TooManyJobs(InvalidField):
+    """A filter or a list of names means more jobs than one request may move."""
+
+    default_hint = "Narrow it, or go in several steps."
+
+    def __init__(self, name: str) -> None:
+        reason = f"means more than {MOST:,} jobs, the most in one request"
+        super().__init__(f"{name} {reason}.", fields={name: reason})
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ def choose(
 ) -> Chosen:
     """Returns the jobs that ids or a filter (as ``JobRunner.jobs`` takes it) mean, each once, newest first.
 
-    Raises InvalidField unless exactly one of the two is given, and for more than 1,000 jobs.
+    Raises InvalidField unless exactly one of the two is given, and TooManyJobs.
     """
     if (ids is None) == (filter is None):
         raise InvalidField(
@@ -74,24 +84,12 @@ def choose(
         )
     if ids is not None:
         return _named(runner, ids)
-    found: list[JobSummary] = []
-    cursor: str | None = None
-    while len(found) <= MOST:
-        page = runner.jobs(**dict(filter or {}), limit=MOST, next=cursor)
-        found += page.jobs
-        cursor = page.next
-        if cursor is None:
-            break
-    if len(found) > MOST:
-        raise _too_many("filter")
-    return Chosen(tuple((job.id, job.status, job.attempt) for job in found))
-
-
-def expected(
-    runner: JobRunner, *, ids: Sequence[int | str] | None = None, filter: Mapping[str, Any] | None = None
-) -> int:
-    """Returns how many jobs ids or a filter mean: what ``run`` must be told to expect."""
-    return choose(runner, ids=ids, filter=filter).count
+    found: list[Seen] = []
+    for jobs in _pages(runner, filter or {}):
+        found += [(job.id, job.status, job.attempt) for job in jobs]
+        if len(found) > MOST:
+            raise TooManyJobs("filter")
+    return Chosen(tuple(found))
 
 
 def run(
@@ -101,17 +99,21 @@ def run(
 ) -> Done:  # fmt: skip
     """Gives a verb to every job that is meant, one transaction and one ledger row each.
 
-    Raises CountDiffers, having done nothing, unless there are ``expect`` of them. A job that moved on after it was
-    counted is refused as ``changed``; one that the caller may not touch as ``forbidden``. When the database goes away
-    the rest is refused with the code of that error, so that what was done is told.
+    Raises CountDiffers, having done nothing, unless there are ``expect`` of them, and TooManyJobs if there are. A job
+    that moved on after it was counted is refused as ``changed``; one that the caller may not touch as ``forbidden``.
+    When the database goes away the rest is refused with the code of that error, so that what was done is told.
     """
     if verb not in VERBS:
         raise InvalidField(f"There is no verb {verb!r}.", fields={"verb": f"is none of {', '.join(VERBS)}"})
     verbs.check_scope(caller, verb)
     runner = house(request).runner
-    chosen = choose(runner, ids=ids, filter=filter)
-    if chosen.count != expect:
-        raise CountDiffers(expect, chosen.count)
+    try:
+        chosen = choose(runner, ids=ids, filter=filter)
+    except TooManyJobs:
+        if filter is not None:
+            _check_count(expect, sum(map(len, _pages(runner, filter))))
+        raise
+    _check_count(expect, chosen.count)
     results: list[ActionResult] = []
     away: StoreError | None = None
     for seen in chosen.jobs:
@@ -145,9 +147,25 @@ def _looks_at_it(request: Request, verb: str) -> bool:
     return verb in verbs.BEGINNING or house(request).security.authorize is not None
 
 
+def _check_count(expect: int, count: int) -> None:
+    if count != expect:
+        raise CountDiffers(expect, count)
+
+
+def _pages(runner: JobRunner, filter: Mapping[str, Any]) -> Iterator[list[JobSummary]]:
+    """Yields every job that a filter means, newest first, so many at a time."""
+    cursor: str | None = None
+    while True:
+        page = runner.jobs(**filter, limit=PAGE, next=cursor)
+        yield page.jobs
+        cursor = page.next
+        if cursor is None:
+            return
+
+
 def _named(runner: JobRunner, ids: Sequence[int | str]) -> Chosen:
     if len(ids) > MOST:
-        raise _too_many("ids")
+        raise TooManyJobs("ids")
     jobs: dict[int, Seen] = {}
     unknown: dict[str, None] = {}
     for one in ids:
@@ -168,8 +186,3 @@ def _refused(seen: Seen, code: str) -> ActionResult:
 def _missing(name: str) -> ActionResult:
     number = int(name) if name.isascii() and name.isdecimal() and len(name) < 20 else None
     return verbs.NOT_FOUND.model_copy(update={"job_id": number, "uuid": name if number is None else None})
-
-
-def _too_many(name: str) -> InvalidField:
-    reason = f"means more than {MOST} jobs, the most in one request"
-    return InvalidField(f"{name} {reason}.", hint="Narrow it, or go in several steps.", fields={name: reason})

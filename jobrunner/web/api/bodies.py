@@ -10,9 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobrunner import names
 from jobrunner.errors import InvalidField
+from jobrunner.handlers.registry import TYPE_BYTES
+from jobrunner.operations import filtering
+from jobrunner.web import bulk
 from jobrunner.web.api import document
 
 LONGEST_NAME = 200
+# parts of a filter that may be given several times
+SEVERAL = ("status", "tag", "param")
 
 
 async def _raw(request: Request) -> bytes:
@@ -35,7 +40,7 @@ Sent = TypeVar("Sent", bound=Body)
 class StartBody(Body):
     """A job to be started; what is left out comes from its type or the settings."""
 
-    type: str = Field(description="The name of a registered job type.")
+    type: str = Field(max_length=TYPE_BYTES, description="The name of a registered job type.")
     params: dict[str, Any] | None = Field(None, description="Its parameters, by the type's own schema.")
     lock_key: str | None = Field(
         None, description="No second job with it can be created until this one has ended."
@@ -83,25 +88,36 @@ class ResolveBody(VerbBody):
 
 
 class FilterBody(Body):
-    """Which jobs are meant, as in the list; every part that is given must hold."""
+    """Which jobs are meant, written as in the list; every part that is given must hold."""
 
-    status: list[str] = []
+    status: str | list[str] = Field([], description="In one of these; a text may hold several, with commas.")
     type: str | None = None
     queue: str | None = None
-    tag: dict[str, str] = {}
+    tag: dict[str, str] | str | list[str] = Field(
+        {}, description="Names and values, or texts like name=value."
+    )
     created_by: str | None = None
-    since: str | None = None
-    until: str | None = None
-    search: str | None = None
-    worker: str | None = None
-    param: dict[str, Any] = {}
+    since: str | None = Field(None, description="Created at or after: 2h ago, or ISO 8601 with a zone.")
+    until: str | None = Field(None, description="Created before this moment, written like since.")
+    search: str | None = Field(None, description="Title or type holds this text.")
+    worker: str | None = Field(None, description="Run by the worker of this id or host, at the latest.")
+    param: dict[str, Any] | str | list[str] = Field(
+        {}, description="Dotted paths of the parameters and values, or texts like path=value."
+    )
+
+    def spoken(self) -> dict[str, Any]:
+        """Returns what ``JobRunner.jobs`` takes for it; raises InvalidField or InvalidTime."""
+        given = self.model_dump()
+        named = {name: given.pop(name) for name in ("tag", "param") if isinstance(given[name], dict)}
+        texts = {name: [given[name]] for name in SEVERAL if isinstance(given.get(name), str)}
+        return filtering.spoken(**given | texts) | named
 
 
 class BulkBody(Body):
     """A verb on many jobs: those of ``ids`` or those that ``filter`` finds, if there are ``expect`` of them."""
 
     verb: Literal["cancel", "stop", "kill", "hold", "release", "retry", "resolve", "abandon", "delete"]
-    ids: list[int | str] | None = Field(None, max_length=1000)
+    ids: list[int | str] | None = Field(None, max_length=bulk.MOST)
     filter: FilterBody | None = None
     expect: int = Field(ge=0, description="How many jobs the caller means.")
     reason: str | None = None
@@ -134,9 +150,10 @@ def _invalid(kind: type[Body], error: ValidationError) -> InvalidField:
     fields: dict[str, str] = {}
     hint = None
     for problem in error.errors(include_url=False, include_input=False):
-        # a union names its members too: the field itself is enough
         where = [str(part)[:LONGEST_NAME] for part in problem["loc"]]
-        name = where[0] if len(where) > 1 and where[0] in _UNIONS else ".".join(where)
+        # a union names its members too: the field itself is enough
+        end = next((place for place, part in enumerate(where, 1) if part in _UNIONS), None)
+        name = ".".join(where[:end])
         if problem["type"] == "extra_forbidden":
             near = names.nearest(where[-1], [field.alias or one for one, field in kind.model_fields.items()])
             hint = f"Did you mean {near}?" if near and len(where) == 1 else hint
@@ -149,4 +166,4 @@ def _invalid(kind: type[Body], error: ValidationError) -> InvalidField:
     return InvalidField(f"The body is not valid: {told}.", hint=hint, fields=dict(list(fields.items())[:100]))
 
 
-_UNIONS = ("delay",)
+_UNIONS = ("delay", *SEVERAL)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from jobrunner import durations
 from jobrunner.models import ActionResult
 from jobrunner.web import bulk
 from jobrunner.web.api import examples, names
 from jobrunner.web.api.answers import WITH_BODY, Miscount, answer, problems
-from jobrunner.web.api.bodies import BulkBody, FilterBody, Raw, read, wanted
+from jobrunner.web.api.bodies import BulkBody, Raw, read, wanted
 from jobrunner.web.caller import Operator
 
 router = APIRouter(prefix="/api", tags=["verbs"], generate_unique_id_function=names.of)
@@ -38,7 +35,7 @@ class BulkResult(BaseModel):
     openapi_extra=wanted(BulkBody, required=True, example=examples.BULK),
 )  # fmt: skip
 def act_on_many(request: Request, caller: Operator, body: Raw) -> Response:
-    """Gives a verb to every job that is meant, one transaction and one ledger row each, at most 1,000 of them.
+    """Gives a verb to every job that is meant, one transaction and one ledger row each, at most 10,000 of them.
 
     Nothing is done unless there are as many as ``expect`` says. A job that moved on meanwhile is refused as
     ``changed``, not forced.
@@ -46,8 +43,8 @@ def act_on_many(request: Request, caller: Operator, body: Raw) -> Response:
     wished = read(BulkBody, body)
     try:
         done = bulk.run(
-            request, caller, wished.verb, ids=wished.ids, filter=_filter(wished.filter), expect=wished.expect,
-            reason=wished.reason, force=wished.force, as_=wished.as_,
+            request, caller, wished.verb, ids=wished.ids, filter=wished.filter.spoken() if wished.filter else None,
+            expect=wished.expect, reason=wished.reason, force=wished.force, as_=wished.as_,
         )  # fmt: skip
     except bulk.CountDiffers as error:
         return answer(Miscount(**error.as_dict(), count=error.count), error.status)
@@ -56,10 +53,3 @@ def act_on_many(request: Request, caller: Operator, body: Raw) -> Response:
             verb=done.verb, count=len(done.results), outcomes=done.outcomes, results=list(done.results)
         )
     )
-
-
-def _filter(wished: FilterBody | None) -> dict[str, Any] | None:
-    if wished is None:
-        return None
-    given = wished.model_dump()
-    return given | {name: durations.ago(name, given[name]) for name in ("since", "until")}

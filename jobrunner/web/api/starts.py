@@ -15,7 +15,7 @@ from jobrunner.web.api.jobs import NEW
 from jobrunner.web.caller import Operator
 
 router = APIRouter(prefix="/api", tags=["jobs"], generate_unique_id_function=names.of)
-MOST = 1000
+MOST = 10_000
 
 
 class StartManyBody(Body):
@@ -42,7 +42,7 @@ class StartedMany(BaseModel):
     openapi_extra=wanted(StartManyBody, required=True, example={"two": {"items": list(examples.STARTS.values())[:2]}}),
 )  # fmt: skip
 def start_many(request: Request, caller: Operator, body: Raw) -> Response:
-    """Starts up to 1,000 jobs in one transaction; an item that is not valid refuses all of them."""
+    """Starts up to 10,000 jobs in one transaction; an item that is not valid refuses all of them."""
     items = [item.model_dump(exclude_unset=True) for item in read(StartManyBody, body).items]
     made = verbs.start_many(request, caller, items)
     new = any(result.outcome in NEW for result in made)
