@@ -155,18 +155,17 @@ class Client(Verbs):
         """Gives the verb of this name to a job; as ``JobRunner.act``."""
         _no_actor(actor)
         check(verb)
-        path, body = f"{_path(job)}/{verb}", {"reason": reason}
-        if verb == "delete":
-            if seen is not None:
-                raise refusal("delete of a job as it was seen")
-            return _acted(self._wire.ask("DELETE", _path(job), body))
-        more: dict[str, Any] = {"force": force} if verb == "retry" else {}
+        body: dict[str, Any] = {"reason": reason}
+        if verb == "retry":
+            body["force"] = force
         if verb == "resolve":
             check_end(as_)
-            more["as"] = as_
+            body["as"] = as_
         if seen is not None:
-            more["seen"] = {"status": seen[0], "attempt": seen[1]}
-        return _acted(self._wire.ask("POST", path, None, body | more))
+            body["seen"] = {"status": seen[0], "attempt": seen[1]}
+        if verb == "delete":
+            return _acted(self._wire.ask("DELETE", _path(job), None, body))
+        return _acted(self._wire.ask("POST", _path(job, f"/{verb}"), None, body))
 
     def types(self) -> list[TypeModel]:
         """Returns the job types that are registered on the server, sorted by name."""

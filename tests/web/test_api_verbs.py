@@ -72,6 +72,20 @@ def test_a_job_that_moved_on_since_it_was_seen_is_left_as_it_is(client: TestClie
     )
 
 
+def test_a_deleted_job_leaves_the_reason_that_was_sent_in_the_body_or_the_address(
+    client: TestClient, runner: Any, sql: Any
+) -> None:
+    first, second, third = (put(runner, "held") for _ in range(3))
+    old = client.request("DELETE", f"/api/jobs/{first}", json={"seen": {"status": "queued", "attempt": 0}})
+    assert (old.status_code, old.json()["reason_code"]) == (409, "changed")
+    sent = {"reason": "in the body", "seen": {"status": "held", "attempt": 0}}
+    assert client.request("DELETE", f"/api/jobs/{first}", json=sent).status_code == 200
+    assert client.delete(f"/api/jobs/{second}?reason=in+the+address").status_code == 200
+    assert client.delete(f"/api/jobs/{third}").status_code == 200
+    told = sql("SELECT reason FROM jobrunner_tombstone ORDER BY id")
+    assert told == [("in the body",), ("in the address",), (None,)]
+
+
 def test_an_unknown_job_takes_no_verb(client: TestClient) -> None:
     for verb in ("cancel", "stop", "kill", "hold", "release", "retry", "abandon"):
         answer = client.post(f"/api/jobs/999999/{verb}", json={})
@@ -116,8 +130,9 @@ def test_a_verb_says_what_is_wrong_with_its_body(client: TestClient, runner: Any
     for verb, sent, field in (
         ("resolve", {}, "as"), ("resolve", {"as": "done"}, "as"), ("retry", {"force": 1}, "force"),
         ("cancel", {"reason": 7}, "reason"), ("cancel", {"reason": "a\0b"}, "reason"), ("cancel", {"force": True}, "force"),
-        ("cancel", {"seen": {"status": "parked"}}, "seen.attempt"),
+        ("cancel", {"seen": {"status": "parked"}}, "seen.attempt"), ("delete", {"colour": "red"}, "colour"),
     ):  # fmt: skip
-        answer = client.post(f"/api/jobs/{job}/{verb}", json=sent)
+        way = ("DELETE", f"/api/jobs/{job}") if verb == "delete" else ("POST", f"/api/jobs/{job}/{verb}")
+        answer = client.request(*way, json=sent)
         assert (answer.status_code, list(answer.json()["fields"])) == (422, [field]), (verb, sent)
     assert runner.status(job).job.status == "parked"

@@ -126,20 +126,21 @@ def test_pages_go_on_where_they_ended(jobs: Any, database: Database) -> None:
     assert rest.next is None
 
 
-def test_verbs_have_the_same_outcomes(jobs: Any, runner: JobRunner) -> None:
+def test_verbs_have_the_same_outcomes(jobs: Any, runner: JobRunner, sql: Any) -> None:
     def give(by: Any) -> list[dict[str, Any]]:
         job = runner.start("t.noop").job_id
         told = [
             by.hold(job, reason="later"), by.hold(job), by.release(job), by.cancel(job), by.stop(job),
             by.retry(job, force=True), by.kill(job), by.abandon(job), by.retry(job), by.cancel(999),
             by.resolve(job, "failed"), by.act("cancel", job, seen=("queued", 0)),
-            by.delete(job), by.delete(job),
+            by.act("delete", job, seen=("queued", 0)), by.delete(job, reason="tidied up"), by.delete(job),
         ]  # fmt: skip
         return [one.model_dump(exclude={"job_id", "uuid"}) for one in told]
 
     outcomes = give(jobs)
     assert outcomes == give(runner)
     assert {one["outcome"] for one in outcomes} == {"done", "refused", "already_terminal", "not_found"}
+    assert sql("SELECT reason FROM jobrunner_tombstone") == [("tidied up",)] * 2
 
 
 def test_a_parked_job_is_resolved(jobs: Any, database: Database) -> None:

@@ -92,13 +92,16 @@ def resolve(request: Request, caller: Admin, job: JobName, body: Raw) -> Respons
     return _give(request, caller, "resolve", job, wished, as_=wished.as_)
 
 
-@router.delete("/jobs/{job}", response_model=None, responses=_DONE, summary="Delete")
+@router.delete("/jobs/{job}", response_model=None, responses=_DONE, openapi_extra=_BODY, summary="Delete")
 def delete(
-    request: Request, caller: Admin, job: JobName,
-    reason: Annotated[str | None, Query(description="Why; it stands in the tombstone.")] = None,
+    request: Request, caller: Admin, job: JobName, body: Raw,
+    reason: Annotated[str | None, Query(description="The same as in the body.")] = None,
 ) -> Response:  # fmt: skip
-    """Deletes a held or finished job with its ledger; a tombstone stays."""
-    return _give(request, caller, "delete", job, VerbBody(reason=reason))
+    """Deletes a held or finished job with its ledger; a tombstone with the reason stays."""
+    wished = read(VerbBody, body)
+    if wished.reason is None:
+        wished = wished.model_copy(update={"reason": reason})
+    return _give(request, caller, "delete", job, wished)
 
 
 def _give(
