@@ -11,10 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from jobrunner.errors import InvalidField, JobNotFound
+from jobrunner.errors import InvalidField
 from jobrunner.models import JobModel, StatusModel
 from jobrunner.store.views import LARGEST_ID
 from jobrunner.web import reading
+from jobrunner.web.api import names
+from jobrunner.web.api.answers import problems
+from jobrunner.web.api.jobs import JobName, missing
 from jobrunner.web.caller import Caller, Reader, permit
 from jobrunner.web.house import Web, house
 from jobrunner.web.hub import Hub
@@ -34,24 +37,12 @@ _STORE_EXAMPLE = (
     'retry: 2000\n\nevent: change\ndata: {"version":"8c4f","progress":"1b02","counts":{"running":2},'
     '"most":10000,"workers":2,"at":"2026-11-21T23:25:01.123456Z"}\n\n'
 )
-router = APIRouter(prefix="/api", tags=["stream"])
+router = APIRouter(prefix="/api", tags=["stream"], generate_unique_id_function=names.of)
 
 
-def _described(
-    what: str, example: str, more: dict[int | str, dict[str, Any]]
-) -> dict[int | str, dict[str, Any]]:
+def _described(what: str, example: str) -> dict[str, Any]:
     schema = {"type": "string", "description": what}
-    content = {MEDIA_TYPE: {"schema": schema, "example": example}}
-    retry = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
-    return {
-        200: {"description": what, "content": content},
-        429: {"description": "This caller has too many open streams.", "headers": retry},
-        503: {
-            "description": "The server has too many open streams, or its database is away.",
-            "headers": retry,
-        },
-        **more,
-    }
+    return {"description": what, "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}
 
 
 class EventStream(StreamingResponse):
@@ -75,23 +66,23 @@ class EventStream(StreamingResponse):
     response_class=StreamingResponse,
     response_model=None,
     summary="A job's ledger, as it grows",
-    responses=_described(
-        "Server-Sent Events. `transition` and `log` are ledger rows, their id is the seq; `progress` is how the job "
-        "stands, at the start and when that changes; `pruned` says that lines after the cursor are gone; `end` is the "
-        "final status, after which the stream closes for good.",
-        _JOB_EXAMPLE,
-        {
-            204: {
-                "description": "The job is terminal, and the cursor at or past its final seq: do not come back."
-            },
-            404: {"description": "There is no such job."},
+    responses={
+        200: _described(
+            "Server-Sent Events. `transition` and `log` are ledger rows, their id is the seq; `progress` is how the job "
+            "stands, at the start and when that changes; `pruned` says that lines after the cursor are gone; `end` is the "
+            "final status, after which the stream closes for good.",
+            _JOB_EXAMPLE,
+        ),
+        204: {
+            "description": "The job is terminal, with a cursor at or past its final seq: do not come back."
         },
-    ),
+        **problems(404, 429),
+    },
 )
 async def events(
     request: Request,
     caller: Reader,
-    job: str,
+    job: JobName,
     after_seq: Annotated[int, Query(ge=0, le=LARGEST_ID, description="Begin after this seq.")] = 0,
     last_event_id: Annotated[
         str | None, Header(description="What a browser sends when it comes back; it wins over after_seq.")
@@ -106,7 +97,7 @@ async def events(
     cursor = after_seq if not last_event_id else _cursor(last_event_id)
     seen: StatusModel = await run_in_threadpool(web.runner.status, job, limit=0)
     if seen.job is None:
-        raise JobNotFound(f"There is no job {job}.")
+        raise missing(job)
     await run_in_threadpool(permit, request, caller, "read", seen.job)
     if seen.job.final_seq is not None and cursor >= seen.job.final_seq:
         return Response(status_code=204)
@@ -118,12 +109,14 @@ async def events(
     response_class=StreamingResponse,
     response_model=None,
     summary="A word whenever anything changed",
-    responses=_described(
-        "Server-Sent Events. `change` comes at once and then at most once a second: `version` differs when jobs appeared, "
-        "moved or went, `progress` when a running one got on; `counts` by status stop at `most`.",
-        _STORE_EXAMPLE,
-        {},
-    ),
+    responses={
+        200: _described(
+            "Server-Sent Events. `change` comes at once and then at most once a second: `version` differs when jobs "
+            "appeared, moved or went, `progress` when a running one got on; `counts` by status stop at `most`.",
+            _STORE_EXAMPLE,
+        ),
+        **problems(429),
+    },
 )
 async def changes(request: Request, caller: Reader) -> Response:
     """Streams a word to lists and overviews whenever they have become old."""

@@ -94,19 +94,28 @@ def test_an_operation_does_what_the_document_says(
 
 def test_every_operation_is_described_with_an_example_of_its_answer(app: FastAPI) -> None:
     document = openapi.document(app)
+    tags = {tag["name"] for tag in document["tags"]}
+    problem = {"$ref": "#/components/schemas/Problem"}
     for path, operations in document["paths"].items():
-        if path.endswith("/events"):
-            continue
         for method, operation in operations.items():
-            assert operation["summary"] and operation["description"] and operation["tags"], (method, path)
+            assert operation["summary"] and operation["description"], (method, path)
+            assert set(operation["tags"]) <= tags and operation["tags"], (method, path)
+            assert not operation["operationId"].endswith(f"_{method}"), (method, path)
+            answers = operation["responses"]
+            told = [
+                answer["content"]["application/json"]
+                for status, answer in answers.items()
+                if status.startswith("2") and "application/json" in answer.get("content", {})
+            ]
+            assert all("example" in content for content in told), (method, path)
             if path.startswith("/api/"):
-                told = [
-                    answer["content"]["application/json"]
-                    for status, answer in operation["responses"].items()
-                    if status.startswith("2") and "application/json" in answer.get("content", {})
-                ]
-                assert all("example" in content for content in told), (method, path)
-                assert {"401", "403", "422", "503"} <= set(operation["responses"]), (method, path)
+                assert {"401", "403", "421", "422", "500", "503"} <= set(answers), (method, path)
+                for status in ("422", "503"):
+                    assert answers[status]["content"]["application/json"]["schema"] == problem, (method, path)
+    for path in ("/api/events", "/api/jobs/{job}/events"):
+        [events] = document["paths"][path].values()
+        assert "Retry-After" in events["responses"]["429"]["headers"]
+        assert "example" in events["responses"]["200"]["content"]["text/event-stream"]
     names = [
         operation["operationId"]
         for operations in document["paths"].values()

@@ -214,6 +214,7 @@ def test_what_cannot_be_streamed_is_refused_as_json(stream: Open, web: Server) -
         told = json.loads(reader.response.read())
         assert set(told) >= {"code", "message", "hint", "fields"}
         assert code is None or told["code"] == code
+        assert status != 404 or told["hint"] == web.get("/api/jobs/999").json["hint"]
     assert web.get("/api/jobs/1/events", token=None).status == 401
 
 

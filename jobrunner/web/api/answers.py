@@ -93,9 +93,13 @@ def problems(*statuses: int, refusal: bool = False) -> dict[int | str, dict[str,
     for status in sorted({401, 403, 421, 422, 500, 503, *statuses}):
         model: type[Problem] = Refusal if refusal and status in (404, 409) else Problem
         found[status] = {"model": model, "description": _DESCRIPTIONS[status]}
+        if status in _COME_BACK:
+            found[status]["headers"] = _RETRY_AFTER
     return found
 
 
+_COME_BACK = (429, 503)
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 _DESCRIPTIONS = {
     400: "The body is not JSON.",
     401: "The request has no token, and no session, that is valid here.",
@@ -107,8 +111,8 @@ _DESCRIPTIONS = {
     416: "The range lies outside of the log.",
     421: "This server does not answer to that host name.",
     422: "The request is understood, but not valid; the fields say why.",
-    429: "Too many of these at once.",
+    429: "Too many of these at once; Retry-After says when to come back.",
     500: "Something failed that nobody foresaw; the message has the number of the error in the server's own log.",
-    503: "The database is away, full, read-only or without tables; Retry-After says when to come back.",
+    503: "The database is away, full, read-only or without tables, or the server is full; Retry-After says when to come back.",
 }
 WITH_BODY = (400, 413, 415)

@@ -57,6 +57,10 @@ EXPLANATION: Shown = {
     "reason": "It is ready, and no worker has taken it yet.", "hint": None, "refused_writes": [],
 }  # fmt: skip
 
+LIVE: Shown = {"status": "ok"}
+READY: Shown = {"ready": True}
+NOT_READY: Shown = {"ready": False}
+
 DONE: Shown = {
     "outcome": "done", "job_id": 7, "uuid": _UUID, "previous_status": "queued", "status": "cancelled", "reason_code": None,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from jobrunner.errors import StoreError
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.version import SCHEMA_VERSION
-from jobrunner.web.api import names
+from jobrunner.web.api import examples, names
 from jobrunner.web.api.answers import answer
 from jobrunner.web.house import house
 
@@ -35,8 +35,9 @@ class Ready(BaseModel):
 
 
 @router.get(
-    "/healthz", response_model=None, summary="Liveness", responses={200: {"model": Live}}, openapi_extra=_OPEN
-)
+    "/healthz", response_model=None, summary="Liveness", openapi_extra=_OPEN,
+    responses={200: {"model": Live, **examples.of(examples.LIVE)}},
+)  # fmt: skip
 async def healthz() -> Response:
     """Answers as long as the process does; asks no database."""
     return answer(Live())
@@ -44,7 +45,10 @@ async def healthz() -> Response:
 
 @router.get(
     "/readyz", response_model=None, summary="Readiness", openapi_extra=_OPEN,
-    responses={200: {"model": Ready}, 503: {"model": Ready, "description": "It cannot work at present."}},
+    responses={
+        200: {"model": Ready, **examples.of(examples.READY)},
+        503: {"model": Ready, "description": "It cannot work at present.", **examples.of(examples.NOT_READY)},
+    },
 )  # fmt: skip
 def readyz(request: Request) -> Response:
     """Answers 200 when the database can be reached and has its tables, else 503."""

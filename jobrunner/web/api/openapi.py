@@ -23,6 +23,7 @@ TAGS = (
     ("jobs", "Start jobs, list them, look at them."),
     ("verbs", "What an operator may do with jobs; who did it stands in the ledger."),
     ("logs", "What jobs have said."),
+    ("stream", "What happens, as it happens."),
     ("types", "What there is to run."),
     ("fleet", "Who runs it, and how much of it there is."),
     ("audit", "Does the ledger hold?"),
