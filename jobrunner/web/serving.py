@@ -38,8 +38,9 @@ def serve(
 ) -> None:  # fmt: skip
     """Listens until SIGTERM or SIGINT; ``tell`` says to a person where, and what is amiss.
 
-    Raises InvalidField for an address that others reach while nobody is asked who they are, CannotListen, and
-    the StoreError of a database that will never answer.
+    Raises InvalidField for an address that others reach while nobody is asked who they are, CannotListen,
+    InvalidConfiguration for a key of sessions that others can read, and the StoreError of a database that will never
+    answer.
     """
     public = not is_loopback(host)
     if public and not auth:
@@ -58,6 +59,9 @@ def serve(
         state=state,
     )
     web: Web = app.state.web
+    _log_to_stderr()
+    if auth:
+        web.security.sessions.prepare()
     with _listening(host, port) as listener:
         beginning = Beginning(runner.database, web.security.state, tell)
         if auth:
@@ -70,7 +74,6 @@ def serve(
             tell("hint: Put a proxy with TLS before it, and name it: --behind-proxy ADDRESS.")
         if not auth:
             tell("warning: everybody on this machine may do everything: there is no authentication.")
-        _log_to_stderr()
         config = uvicorn.Config(
             app, lifespan="on", ws="none", log_config=None, access_log=False, server_header=False,
             proxy_headers=False, timeout_graceful_shutdown=GRACE,

@@ -55,6 +55,10 @@ class Sessions:
         """The cookie's name; two servers on one host, told apart by port alone, have different ones."""
         return f"jobrunner_{hashlib.sha256(b'name:' + self._key.encode()).hexdigest()[:8]}"
 
+    def prepare(self) -> None:
+        """Has the key made or read now, and not at the first login."""
+        _ = self._key
+
     def open(self, token_id: str) -> Session:
         """Returns a new session of a token."""
         now = clock.now()

@@ -70,6 +70,20 @@ def test_the_first_start_leaves_an_admin_token_in_a_file_of_its_user(serve: Serv
 
 
 @pytest.mark.databases("sqlite")
+def test_the_key_of_sessions_is_there_before_anybody_can_log_in(serve: Serve, cli: CommandLine):
+    server = serve()
+    path = server.directory / "jobs.db.web" / "session-key"
+    assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
+    kept = path.read_text()
+    server.end()
+    server.start()
+    assert path.read_text() == kept
+    path.chmod(0o644)
+    refused = cli("serve", "--port", free_port(), check=125)
+    assert str(path) in refused.stderr and "Listening" not in refused.stderr
+
+
+@pytest.mark.databases("sqlite")
 def test_on_a_terminal_the_first_token_is_shown_once_and_kept_nowhere(store: Store):
     ours, theirs = pty.openpty()
     line = [sys.executable, "-m", "jobrunner", "serve", "--port", str(free_port())]
