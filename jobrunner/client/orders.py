@@ -27,6 +27,8 @@ class Order:
         if self._is_ours:
             given["idempotency_key"] = f"client:{identifiers.uuid7()}"
         self.body: dict[str, Any] = {"type": _name(type), **given}
+        # what JSON does not have is refused; the parameters are looked at by themselves
+        jsontext.dumps(self.body)
         if params is not None:
             self.body["params"] = _plain(params)
 

@@ -14,9 +14,14 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from jobrunner import jsontext
 from jobrunner.client import faults
-from jobrunner.errors import InvalidConfiguration, NotOverHttp, ServerFailure, ServerUnavailable
+from jobrunner.errors import (
+    InvalidConfiguration,
+    NotEncodable,
+    NotOverHttp,
+    ServerFailure,
+    ServerUnavailable,
+)
 from jobrunner.version import __version__
 
 # how long a request that is safe to repeat is repeated while nothing answers
@@ -77,7 +82,7 @@ class Wire:
         idempotency key; anything else only when it was not sent yet.
         """
         safe = method == "GET" or repeatable
-        data = None if body is None else jsontext.dumps(body).encode()
+        data = None if body is None else _encoded(body)
         headers = {} if data is None else {"Content-Type": "application/json"}
         try:
             return Retrying(
@@ -181,6 +186,14 @@ class Sending(NamedTuple):
 def refusal(what: str) -> NotOverHttp:
     """Returns the error for what needs the database itself."""
     return NotOverHttp(f"{what} cannot go over HTTP: it needs the database.")
+
+
+def _encoded(body: Any) -> bytes:
+    """Returns a body as JSON, in which parameters may be as deep as anywhere; raises NotEncodable."""
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise NotEncodable(f"The request cannot be sent: {str(error)[:200]}.") from error
 
 
 def _connect(connection: http.client.HTTPConnection) -> None:

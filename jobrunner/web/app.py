@@ -68,7 +68,9 @@ def create_app(
     app.state.web = web
     errors.install(app)
     # the last one that is added is the first one that is asked
-    app.add_middleware(Gate, security=security, at_once=shortcut.at_once)
+    app.add_middleware(
+        Gate, security=security, params=runner.settings.params_max_bytes, at_once=shortcut.at_once
+    )
     app.add_middleware(Guard)
     app.add_middleware(Heads)
     app.add_middleware(Placed, proxies=Proxies(trusted_proxies), root=root)

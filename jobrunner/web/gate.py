@@ -26,39 +26,46 @@ from jobrunner.web.security import Security
 from jobrunner.web.sessions import Session
 
 OPEN = ("/healthz", "/readyz", "/login")
-MOST = 2 * 1024**2
+# a stranger sends a token and no more
+LITTLE = 64 * 1024
+# a byte of the parameters may be sent as six, and there is room for what stands beside them
+ESCAPED, ROOM = 6, 2 * 1024**2
 Answer = Callable[[Caller], Response]
 
 
 class Gate:
     """Checks host, size, origin and caller of every request before a route is looked for.
 
-    ``at_once`` gives what answers a request to its caller without a route, or None.
+    ``params`` is how many bytes the parameters of a job may have. ``at_once`` gives what answers a request to its
+    caller without a route, or None.
     """
 
-    def __init__(self, app: ASGIApp, security: Security, at_once: Callable[[Request], Answer | None]) -> None:
+    def __init__(
+        self, app: ASGIApp, security: Security, params: int, at_once: Callable[[Request], Answer | None]
+    ) -> None:
         self._app, self._security, self._at_once = app, security, at_once
+        self._most = ESCAPED * params + ROOM
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        request = Request(scope, receive)
+        request, path = Request(scope, receive), route(scope)
+        most = LITTLE if _is_open(path) else self._most
         try:
-            session, response = await self._let_in(request)
+            session, response = await self._let_in(request, path, most)
         except JobRunnerError as error:
             response = answer(request, error)
             return await response(scope, receive, send)
         send = self._renewing(request, session, send)
         if response is not None:
             return await response(scope, receive, send)
-        return await self._app(scope, _bounded(receive), send)
+        return await self._app(scope, _bounded(receive, most), send)
 
-    async def _let_in(self, request: Request) -> tuple[Session | None, Response | None]:
+    async def _let_in(self, request: Request, path: str, most: int) -> tuple[Session | None, Response | None]:
         self._security.hosts.check(request.headers.get("host"))
-        if _length(request) > MOST:
-            raise TooLarge(f"A body may have {MOST} bytes.")
-        path = route(request.scope)
-        if path in OPEN or path.startswith(f"{assets.PREFIX}/"):
+        if _length(request) > most:
+            raise TooLarge(f"A body may have {most} bytes.")
+        if _is_open(path):
             crossing.own(request, silence=True)
             return None, None
         return await run_in_threadpool(self._known, request, path, self._at_once(request))
@@ -89,7 +96,11 @@ class Gate:
         return sending
 
 
-def _bounded(receive: Receive) -> Receive:
+def _is_open(path: str) -> bool:
+    return path in OPEN or path.startswith(f"{assets.PREFIX}/")
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
     """Returns what receives a body, but no more of it than is allowed: not everybody says how much they send."""
     got = 0
 
@@ -97,7 +108,7 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal got
         message = await receive()
         got += len(message.get("body", b""))
-        if got > MOST:
+        if got > most:
             raise HTTPException(TooLarge.status)
         return message
 

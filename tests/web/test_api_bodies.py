@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from jobrunner import JobRunner
+from jobrunner import Client, JobRunner, errors, jsontext
+from jobrunner.web import create_app
 from jobrunner.web.api import document
 from jobrunner.web.faults import TooLarge
 
@@ -25,8 +27,7 @@ JSON = {"Content-Type": "application/json"}
         (START % "NaN").encode(), (START % "Infinity").encode(), (START % "-Infinity").encode(), (START % "1e400").encode(),
         (START % ("9" * 100_000)).encode(), (START % ("9" * 4000)).encode(), (START % '"\\ud800"').encode(),
         (START % '{"\\udfff": 1}').encode(), (START % '{"a": 1, "a": 2}').encode(), (START % '"a\tb"').encode(),
-        (START % ("[" * 31 + "]" * 31)).encode(), (START % ('"' + "x" * 1_100_000 + '"')).encode(),
-        json.dumps({"type": "t.echo", "params": {"value": {str(n): n for n in range(50_001)}}}).encode(),
+        (START % ("[" * 200 + "]" * 200)).encode(), (START % ('"' + "x" * 1_100_000 + '"')).encode(),
         json.dumps({str(n): n for n in range(9000)}).encode(), b'{"type": "' + b"x" * 1_000_000 + b'"}',
     ],
 )  # fmt: skip
@@ -40,7 +41,8 @@ def test_a_bad_body_is_refused_in_the_one_shape(client: TestClient, runner: JobR
 
 @pytest.mark.parametrize(
     "value",
-    ["1e308", "-0.0", "123456789012345678901234567890", '"\\u0000"', '"\\ud83d\\ude00"', '"\u202e\u0301"', "[" * 28 + "]" * 28],
+    ["1e308", "-0.0", "123456789012345678901234567890", '"\\u0000"', '"\\ud83d\\ude00"', '"\u202e\u0301"', "[" * 199 + "]" * 199,
+     json.dumps({str(n): n for n in range(60_000)})],
 )  # fmt: skip
 def test_an_odd_value_comes_back_as_it_was(client: TestClient, value: str) -> None:
     answer = client.post("/api/jobs", content=(START % value).encode(), headers=JSON)
@@ -77,7 +79,38 @@ def test_only_json_is_taken(client: TestClient) -> None:
         assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
     kind = "Application/JSON; charset=utf-8"
     assert client.post("/api/jobs", content=body, headers={"Content-Type": kind}).status_code == 201
-    assert client.post("/api/jobs", content=b"x" * (3 * 1024**2), headers=JSON).status_code == 413
+
+
+def test_as_many_bytes_of_parameters_as_the_setting_says_are_taken_however_they_are_written(
+    visitor: Any, store: Any
+) -> None:
+    runner = JobRunner(database_url=store.url, launcher="pool", params_max_bytes=4096)
+    client = visitor(create_app(runner, auth=False))
+    most = 4096 - len('{"value":""}')
+    for escape in ("\\u0041", "\\u00e4", "\\ud83d\\ude00"):
+        text = escape * (most // len(json.loads(f'"{escape}"').encode()))
+        for start in (START, f'{{"items": [{START}]}}'):
+            path = "/api/jobs" if start is START else "/api/jobs/many"
+            assert client.post(path, content=start % f'"{text}"', headers=JSON).status_code == 201
+            answer = client.post(path, content=start % f'"{text}{escape}xxxx"', headers=JSON)
+            assert (answer.status_code, answer.json()["code"]) == (422, "params_too_large")
+    answer = client.post("/api/jobs", content=START % f'"{"x" * 3_000_000}"', headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_parameters_are_as_deep_over_http_as_in_the_library(client: TestClient, web: Any) -> None:
+    value: Any = 7
+    for _ in range(jsontext.DEEPEST - 1):
+        value = [value]
+    jobs = Client(web.base, web.tokens["operate"])
+    for made in (jobs.start("t.echo", {"value": value}), *jobs.start_many([("t.echo", {"value": value})])):
+        seen = jobs.status(made.job_id).job
+        assert seen is not None and seen.params == {"value": value}
+        assert client.get(f"/jobs/{made.job_id}").status_code == 200
+    with pytest.raises(errors.PayloadNotEncodable):
+        jobs.start("t.echo", {"value": [value]})
+    refused = client.post("/api/jobs", json={"type": "t.echo", "params": {"value": [value]}})
+    assert (refused.status_code, refused.json()["code"]) == (422, "payload_not_encodable")
 
 
 def test_depth_is_counted_in_every_shape() -> None:

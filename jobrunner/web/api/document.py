@@ -6,12 +6,12 @@ import json
 import math
 from typing import Any
 
+from jobrunner import jsontext
 from jobrunner.errors import InvalidField
 from jobrunner.web.faults import TooLarge, WebFault
 
-DEEPEST = 32
-MOST_NAMES = 50_000
-LONGEST_TEXT = 1024**2
+# the parameters of one of many jobs stand three levels down; how deep they may be, the start says
+DEEPEST = jsontext.DEEPEST + 3
 
 
 class NotJson(WebFault):
@@ -26,15 +26,14 @@ def read(body: bytes) -> Any:
     """Returns the value of a JSON document.
 
     Raises NotJson for what strict JSON does not have (NaN, an infinity, a name twice in one object, a lone
-    surrogate, a byte order mark), TooLarge for more than 32 levels, 50,000 names or a text of more than 1 MiB.
+    surrogate, a byte order mark), TooLarge for more levels than parameters may have anywhere.
     """
-    names = _Names()
     try:
         text = body.decode("utf-8")
         if text.startswith("\ufeff"):
             raise NotJson("The body begins with a byte order mark.")
         value = json.loads(
-            text, object_pairs_hook=names.take, parse_constant=_refuse_constant, parse_float=_finite
+            text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite
         )
     except RecursionError:
         raise _too_deep() from None
@@ -53,20 +52,11 @@ def read_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-class _Names:
-    """Counts the names of a document, and makes its objects."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def take(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        self.count += len(pairs)
-        if self.count > MOST_NAMES:
-            raise TooLarge(f"The body has more than {MOST_NAMES} names.")
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise NotJson("The body has an object with the same name twice.")
-        return found
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise NotJson("The body has an object with the same name twice.")
+    return found
 
 
 def _check(value: Any) -> None:
@@ -89,8 +79,6 @@ def _check(value: Any) -> None:
 
 
 def _check_text(text: str) -> None:
-    if len(text) > LONGEST_TEXT:
-        raise TooLarge(f"The body has a text of more than {LONGEST_TEXT} characters.")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise NotJson("The body has text that is not valid Unicode (a lone surrogate).")
 
