@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match, Route
 
 from jobrunner import errors, identifiers
 from jobrunner.errors import InvalidField, JobRunnerError, StoreError, Unauthorized
@@ -47,7 +48,10 @@ def install(app: FastAPI) -> None:
     """Makes every error of the application an answer in the one shape."""
 
     async def told(request: Request, error: Exception) -> Response:
-        return answer(request, understood(error))
+        found = understood(error)
+        if isinstance(found, faults.MethodNotAllowed):
+            found.headers["Allow"] = _methods(request)
+        return answer(request, found)
 
     for kind in (JobRunnerError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, told)
@@ -129,6 +133,17 @@ def _invalid(error: RequestValidationError) -> InvalidField:
         fields.setdefault(name, reason.removeprefix("Value error, "))
     told = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
     return InvalidField(f"The request is not valid: {told}.", fields=fields)
+
+
+def _methods(request: Request) -> str:
+    """Returns the methods that an address takes: each has a route of its own, and the framework names those of one."""
+    found = {
+        method
+        for one in request.app.routes
+        if isinstance(one, Route) and one.matches(request.scope)[0] is not Match.NONE
+        for method in one.methods or ()
+    }
+    return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
 
 
 def _login(request: Request) -> str:

@@ -126,6 +126,21 @@ def test_a_body_is_bounded_whether_its_length_is_told_or_not(client: TestClient)
     assert "content-length" not in untold.request.headers
 
 
+def test_a_stranger_may_send_no_more_than_a_token_needs(app: FastAPI, visitor: Visitor):
+    assert visitor(app).post("/login", data={"token": "x" * 65_536}).status_code == 413
+    assert visitor(app).post("/login", data={"token": "x" * 60_000}).status_code == 401
+
+
+def test_what_a_method_that_is_not_there_is_told_are_all_that_are(client: TestClient):
+    for method, path, allowed in (
+        ("PUT", "/api/jobs", "GET, HEAD, POST"), ("PUT", "/api/jobs/1", "DELETE, GET, HEAD"),
+        ("HEAD", "/api/jobs/1/cancel", "POST"), ("DELETE", "/jobs/1/cancel", "GET, HEAD, POST"),
+        ("PATCH", "/login", "GET, HEAD, POST"), ("OPTIONS", "/healthz", "GET, HEAD"),
+    ):  # fmt: skip
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed), path
+
+
 def test_the_api_takes_json_only(client: TestClient):
     for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""):
         answer = client.post("/api/jobs", content=b"{}", headers={"Content-Type": kind})
