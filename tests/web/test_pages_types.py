@@ -126,6 +126,26 @@ def test_an_option_that_is_wrong_is_said_beside_it(browser: Browser) -> None:
     assert page.main.one("input", name="o.title").attrs["value"] == "kept"
 
 
+def test_everything_that_is_wrong_is_said_at_once(browser: Browser, runner: JobRunner) -> None:
+    options = {"o.delay": "zz", "o.priority": "high", "o.title": "x" * 300, "o.tags": "no tag"}
+    for params, wrong in (
+        ({"p/count": "many"}, {"customer", "day", "count"}), ({"p/extra=": "{broken"}, {"extra"}),
+        ({"p/customer": "ann", "p/day": "2026-12-01"}, set()),
+    ):  # fmt: skip
+        page = browser.send(browser.get(FORM), FORM, START, status=422, **options, **params)
+        faults = page.main.all("p", class_="fault")
+        assert {fault.attrs["id"][2:] for fault in faults if "id" in fault.attrs} == wrong
+        assert len(faults) == len(wrong) + len(options)
+        marked = {node.attrs.get("name") for node in page.main.walk() if node.attrs.get("aria-invalid")}
+        assert set(options) <= marked
+        for told in ("delay 'zz'", "priority is not a whole number", "title is longer", "tags 'no tag'"):
+            assert page.main.one("div", role="alert").text.count(told) == 1
+    both = {"o.delay": "1h", "o.at": "2030-01-01T00:00:00Z"}
+    page = browser.send(browser.get("/types/t.noop"), "/types/t.noop", START, status=422, **both)
+    assert "delay or at, not both" in page.main.one("div", role="alert").text
+    assert runner.stats()["jobs"] == {}
+
+
 def test_sending_a_form_twice_makes_one_job(browser: Browser, runner: JobRunner) -> None:
     page = browser.get("/types/t.noop")
     first = browser.send(page, "/types/t.noop", START)
@@ -189,9 +209,16 @@ def test_parameters_that_have_no_field_any_more_are_shown_as_json(
     assert json.loads(page.main.one("textarea", name="json").raw) == {"value": {"deep": [1, 2]}}
 
 
-def test_an_unknown_type_and_a_program_are_not_started(browser: Browser, runner: JobRunner) -> None:
-    browser.get("/types/t.nothing", 422)
+def test_an_unknown_type_is_not_found_and_a_program_is_left_to_the_command_line(
+    browser: Browser, runner: JobRunner
+) -> None:
+    assert "Did you mean t.noop?" in browser.get("/types/t.noob", 404).main.text
+    assert browser.post("/types/t.noob", [START]).status_code == 404
     page = browser.get("/types/jobrunner.exec")
-    answer = browser.post("/types/jobrunner.exec", page.sent(page.form("/types/jobrunner.exec"), START))
-    assert answer.status_code in (403, 422)
+    assert "at a command line only: jobrunner exec --" in page.main.one("p", class_="notice").text
+    assert page.main.all("form") == []
+    assert browser.post("/types/jobrunner.exec", [START]).status_code == 403
     assert runner.stats()["jobs"] == {}
+    job = runner.start("jobrunner.exec", {"argv": ["true"]}, hold=True).job_id
+    said = browser.get(f"/jobs/{job}").main.one("section", class_="controls").text
+    assert said.count("at a command line only") == 2

@@ -59,11 +59,16 @@ def legal(job: JobModel, verb: str) -> bool:
     return any(edge(job.status, trigger) is not None for trigger in _TRIGGERS[verb])
 
 
+def elsewhere(type: str, command: str = "exec -- COMMAND ARGUMENT…") -> str:
+    """Returns why no page begins a job of this type, with the command that does; empty where pages do."""
+    return f"A program is begun at a command line only: jobrunner {command}" if type == EXEC else ""
+
+
 def _control(job: JobModel, settings: Settings, verb: str) -> Control:
     force = verb == "retry" and not job.idempotent
     refusal = ""
-    if verb in BEGINNING and job.type == EXEC:
-        refusal = f"A program is begun at a command line only: jobrunner {verb} {job.id}{' --force' if force else ''}"
+    if verb in BEGINNING:
+        refusal = elsewhere(job.type, f"{verb} {job.id}{' --force' if force else ''}")
     elif job.is_stale and verb in list(Mode):
         # said, not refused: a sweep ends it as it was asked to
         return Control(

@@ -18,7 +18,7 @@ from jobrunner.web.house import house
 from jobrunner.web.log.part import part
 from jobrunner.web.pages import asking, values
 from jobrunner.web.pages.allowed import readable
-from jobrunner.web.pages.controls import controls
+from jobrunner.web.pages.controls import controls, elsewhere
 from jobrunner.web.pages.ending import ending
 from jobrunner.web.pages.restart import PREDECESSOR, successors
 from jobrunner.web.pages.shown import shown
@@ -63,7 +63,7 @@ def _context(
         "error": seen.error, "chain": taken_apart(seen.error.traceback or "") if seen.error else [],
         "signals": _signal, "taken_apart": taken_apart,
         "predecessor": job.tags.get(PREDECESSOR), "successors": successors(database, job.id),
-        "registered": runner.knows(job.type), "log": None if PART in request.headers else part(runner, job.id),
+        "registered": runner.knows(job.type), "elsewhere": elsewhere(job.type), "log": None if PART in request.headers else part(runner, job.id),
     }  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -17,13 +18,18 @@ from jobrunner.errors import (
     ParamsTooLarge,
     PayloadNotEncodable,
 )
+from jobrunner.handlers.parameters import Parameters
+from jobrunner.handlers.registry import JobType
 from jobrunner.models import JobModel
+from jobrunner.operations.start import Options, prepare
+from jobrunner.settings import Settings
 from jobrunner.web.pages.fields import Field
 from jobrunner.web.pages.filling import Broken, changed, filled
 from jobrunner.web.pages.restart import PREDECESSOR
 from jobrunner.web.pages.values import laid_out
 
 OPTIONS = ("title", "queue", "priority", "delay", "at", "lock_key", "tags")
+_WHOLE = re.compile(r"-?\d{1,11}", re.ASCII)
 _OF_PARAMS = (InvalidParams, PayloadNotEncodable, ParamsTooLarge)
 
 
@@ -45,30 +51,45 @@ class Starting:
 
     def refuse(self, error: BadInput) -> None:
         """Notes what an answer says is wrong."""
-        self.message, self.hint = error.message, error.hint or ""
+        if error.message not in self.message:
+            self.message = f"{self.message} {error.message}".strip()
+        self.hint = self.hint or error.hint or ""
         if isinstance(error, _OF_PARAMS):
             self.errors |= error.fields
         else:
-            self.faults |= error.fields
+            self.faults |= {name.partition(".")[0]: reason for name, reason in error.fields.items()}
+
+    def check_read(self) -> None:
+        """Raises InvalidField when the parameters could not even be read."""
+        if self.errors:
+            raise InvalidField("The form holds what cannot be read.")
+
+    def check_each(self, kind: JobType, settings: Settings) -> None:
+        """Notes what is wrong with the parameters and with each option: a start tells the first of it only."""
+        bare = replace(kind, parameters=Parameters({}, title=kind.type), lock_key=None)
+        checks: list[tuple[JobType, Any, str]] = [(bare, None, name) for name in OPTIONS]
+        if not self.errors:
+            checks.append((kind, self.params, ""))
+        for job_type, params, name in checks:
+            try:
+                option = {name: self._option(name)} if name else {}
+                prepare(settings, job_type, params, Options.of({"launcher": "pool", **option}))
+            except BadInput as error:
+                self.refuse(error)
 
     def arguments(self) -> dict[str, Any]:
         """Returns the options as ``JobRunner.start`` takes them; raises InvalidField and InvalidTime."""
-        given: dict[str, Any] = {
-            name: self.options.get(name) or None for name in ("title", "queue", "delay", "at", "lock_key")
-        }
-        priority = self.options.get("priority", "")
-        if priority:
-            sign, digits = (-1, priority[1:]) if priority.startswith("-") else (1, priority)
-            if not (digits.isascii() and digits.isdecimal() and len(digits) < 12):
-                raise InvalidField(
-                    "priority is not a whole number.", fields={"priority": "is not a whole number"}
-                )
-            given["priority"] = sign * int(digits)
-        lines = [line.strip() for line in self.options.get("tags", "").splitlines() if line.strip()]
-        tags = names.pairs("tags", lines)
+        given = {name: self._option(name) for name in OPTIONS}
         if self.predecessor:
-            tags |= {PREDECESSOR: self.predecessor}
-        return given | {"tags": tags or None, "hold": self.hold, "idempotency_key": self.key}
+            given["tags"] = (given["tags"] or {}) | {PREDECESSOR: self.predecessor}
+        return given | {"hold": self.hold, "idempotency_key": self.key}
+
+    def _option(self, name: str) -> Any:
+        text = self.options.get(name, "")
+        if name == "tags":
+            return names.pairs("tags", [line.strip() for line in text.splitlines() if line.strip()]) or None
+        # what is no number stays as it is, to be refused as such
+        return int(text) if name == "priority" and _WHOLE.fullmatch(text) else text or None
 
 
 def fresh(job: JobModel | None = None) -> Starting:

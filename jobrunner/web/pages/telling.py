@@ -11,8 +11,8 @@ _DONE = {
     "delete": "The job is deleted; a tombstone is kept.", "start": "The job is started.",
 }  # fmt: skip
 _REQUESTED = {
-    "cancel": "The handler is being asked to end.", "stop": "The job is being stopped: TERM, then KILL.",
-    "kill": "The job is being killed.",
+    "cancel": "A cancel was asked for.", "stop": "A stop was asked for: TERM, then KILL.",
+    "kill": "A kill was asked for.",
 }  # fmt: skip
 _STARTED = {
     "started": "The job is started.", "queued": "The job is queued; a pool worker takes it.",

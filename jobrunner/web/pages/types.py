@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from jobrunner import durations
-from jobrunner.errors import BadInput
+from jobrunner.errors import BadInput, HandlerNotRegistered
+from jobrunner.handlers.registry import JobType
 from jobrunner.models import TypeModel
 from jobrunner.web import verbs
 from jobrunner.web.caller import Caller, Operator, Reader
+from jobrunner.web.faults import NoSuchPage
 from jobrunner.web.house import house
 from jobrunner.web.pages import asking, filling
 from jobrunner.web.pages.allowed import readable
+from jobrunner.web.pages.controls import elsewhere
 from jobrunner.web.pages.fields import fields
 from jobrunner.web.pages.sent import Sent
 from jobrunner.web.pages.starting import Starting, fresh, sent, shows
@@ -44,38 +44,36 @@ def form(request: Request, caller: Reader, type: str) -> Response:
 def start(request: Request, caller: Operator, type: str, given: Sent) -> Response:
     """Starts a job from the form, or shows the form again: with an item more, as JSON, or with what is wrong."""
     kind = _type(request, type)
-    known = fields(kind.parameters)
-    starting = sent(given, known)
+    starting = sent(given, fields(kind.parameters.schema()))
     if asking.text(given, "do", "start") != "start":
         return _page(request, caller, kind, starting)
-    if starting.errors:
-        starting.message = "The form holds what cannot be read."
-        return _page(request, caller, kind, starting, 422)
     try:
+        starting.check_read()
         done = verbs.start(request, caller, kind.type, starting.params, starting.arguments())
     except BadInput as error:
         starting.refuse(error)
+        starting.check_each(kind, house(request).runner.settings)
         return _page(request, caller, kind, starting, 422)
     told = code("start", done.outcome, done.reason_code)
     return RedirectResponse(url(request, f"/jobs/{done.job_id}", told=told), 303)
 
 
-def _type(request: Request, name: str) -> TypeModel:
-    return TypeModel.model_validate(house(request).runner.type(name).describe())
+def _type(request: Request, name: str) -> JobType:
+    try:
+        return house(request).runner.type(name)
+    except HandlerNotRegistered as error:
+        raise NoSuchPage(error.message, hint=error.hint) from None
 
 
 def _page(
-    request: Request, caller: Caller, kind: TypeModel, starting: Starting, status: int = 200
+    request: Request, caller: Caller, job_type: JobType, starting: Starting, status: int = 200
 ) -> Response:
+    kind = TypeModel.model_validate(job_type.describe())
     known = fields(kind.parameters)
     if starting.mode == "form" and not shows(starting.params, known):
         starting.mode = "json"
         starting.text = starting.text or laid_out(starting.params)
     return page(
         request, caller, "type.html", status=status, kind=kind, fields=known, form=starting, fill=filling,
-        times=_times(kind), extras=kind.parameters.get("additionalProperties", True) is not False,
+        elsewhere=elsewhere(kind.type), extras=kind.parameters.get("additionalProperties", True) is not False,
     )  # fmt: skip
-
-
-def _times(kind: TypeModel) -> dict[str, Any]:
-    return {"timeout": kind.timeout, "stall_timeout": kind.stall_timeout, "longest": durations.LONGEST}
