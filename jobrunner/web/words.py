@@ -6,7 +6,8 @@ import shlex
 
 from jobrunner import clock, durations
 
-_STEPS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
+# from how many seconds on a unit is told: from where the one below it would be rounded up to it
+_STEPS = ((84600.0, 86400, "d"), (3570.0, 3600, "h"), (59.5, 60, "min"), (0.0, 1, "s"))
 _SIZES = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -26,14 +27,12 @@ def age(moment: str) -> float:
 
 
 def ago(moment: str) -> str:
-    """Returns ``3 min ago`` or ``in 2 h``, in one unit."""
+    """Returns ``3 min ago`` or ``in 2 h``, in one unit, rounded to the nearest."""
     seconds = age(moment)
     amount = abs(seconds)
     if amount < 1:
         return "now"
-    told = next(
-        (f"{int(amount // size)} {unit}" for size, unit in _STEPS if amount >= size), f"{int(amount)} s"
-    )
+    told = next(f"{round(amount / size)} {unit}" for low, size, unit in _STEPS if amount >= low)
     return f"{told} ago" if seconds > 0 else f"in {told}"
 
 

@@ -49,6 +49,8 @@ def test_a_job_that_succeeded_shows_how_it_went(browser: Browser, runner: JobRun
     history = page.main.one("section", id="history").one("tbody").all("tr")
     assert [row.one("code").text for row in history] == ["succeed", "claim", "create"]
     assert "starter:ann" in history[-1].text
+    kinds = ("txt", "txt.gz", "ndjson", "ndjson.gz")
+    assert {f"/api/jobs/{job}/logs.{kind}" for kind in kinds} <= set(page.links)
     assert verbs(page) >= {"delete"}
     assert not verbs(page) & {"cancel", "stop", "kill", "retry", "abandon", "hold", "release", "resolve"}
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from jobrunner import JobRunner
+from jobrunner import JobRunner, clock
+from jobrunner.web import words
 from tests.web.markup import Browser, Page
 
 
@@ -45,7 +46,7 @@ def test_the_overview_counts_every_status_and_names_what_waits_longest(
 
 
 def test_the_overview_shows_failures_what_ended_and_who_waits_for_a_person(
-    browser: Browser, runner: JobRunner
+    browser: Browser, runner: JobRunner, sql: Any
 ) -> None:
     job = runner.start("t.fail", title="An unlucky one").job_id
     runner.run(job)
@@ -53,6 +54,20 @@ def test_the_overview_shows_failures_what_ended_and_who_waits_for_a_person(
     assert f"/jobs/{job}" in page.links
     table = page.main.one("figure", **{"aria-labelledby": "f-throughput"}).one("table")
     assert [cell.text for cell in table.all("td", class_="num")][:3] == ["0", "1", "0"]
+    for count, told in ((1, "1 error line"), (2, "2 error lines")):
+        sql(f"UPDATE jobrunner_job SET error_count = {count}")
+        assert browser.get("/").main.all("ul", class_="brief")[0].text.endswith(told)
+
+
+@pytest.mark.databases("sqlite")
+def test_a_moment_is_told_in_the_unit_that_is_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = "2026-11-22T12:00:00.000000Z"
+    monkeypatch.setattr(clock, "now", lambda: now)
+    for seconds, told in (
+        (0.4, "now"), (7199.9, "in 2 h"), (7200 - 1801, "in 1 h"), (3569, "in 59 min"), (3571, "in 1 h"), (59.6, "in 1 min"),
+        (59.4, "in 59 s"), (89, "in 1 min"), (91, "in 2 min"), (84599, "in 23 h"), (84601, "in 1 d"), (-91, "2 min ago"),
+    ):  # fmt: skip
+        assert words.ago(clock.shift(now, seconds)) == told
 
 
 def test_pages_are_walked_forth_and_back_without_missing_a_job(browser: Browser, runner: JobRunner) -> None:
@@ -106,8 +121,8 @@ def test_a_filter_that_means_nothing_is_refused_in_words(browser: Browser, query
 
 def test_a_job_is_found_by_id_uuid_or_words(browser: Browser, runner: JobRunner) -> None:
     made = runner.start("t.noop", title="The one")
-    for words in (str(made.job_id), f"%23{made.job_id}", made.uuid, made.uuid[:18]):
-        answer = browser.client.get(f"/find?q={words}")
+    for asked in (str(made.job_id), f"%23{made.job_id}", made.uuid, made.uuid[:18]):
+        answer = browser.client.get(f"/find?q={asked}")
         assert answer.headers["location"] == f"/jobs/{made.job_id}"
     assert browser.client.get("/find?q=one").headers["location"] == "/jobs?search=one"
 
@@ -171,10 +186,6 @@ def test_whoever_may_only_read_sees_no_form_that_changes_anything(
     reader = Browser(visitor(app, tokens["read"]))
     for path in ("/", "/jobs", f"/jobs/{job}", "/types", "/types/t.add", "/workers", "/machine", "/audit"):
         page = reader.get(path)
-        assert not [
-            form
-            for form in page.main.all("form")
-            if form.attrs.get("method") == "post" and form.all("button")
-        ], path
+        assert page.main.all("form", method="post") == [], path
     assert reader.post(f"/jobs/{job}/cancel", [("confirm", "yes")]).status_code == 403
     assert reader.post("/types/t.noop", []).status_code == 403

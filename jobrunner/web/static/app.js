@@ -16,7 +16,9 @@ const local = (date) => date.toLocaleString("sv").replace(`${new Date().toLocale
 function ago(seconds) {
   const amount = Math.abs(seconds);
   if (amount < 1) return "now";
-  const told = lasting(amount).split(" ", 2).join(" ");
+  // from how many seconds on a unit is told: from where the one below it would be rounded up to it
+  const [, size, unit] = [[84600, 86400, "d"], [3570, 3600, "h"], [59.5, 60, "min"], [0, 1, "s"]].find(([low]) => amount >= low);
+  const told = `${Math.round(amount / size)} ${unit}`;
   return seconds > 0 ? `${told} ago` : `in ${told}`;
 }
 
@@ -200,7 +202,7 @@ async function ask(link) {
 }
 
 // keyboard
-let chord = 0;
+export let chord = 0; // until when a second key belongs to the first, g
 const current = () => document.activeElement.closest("[data-rows] [data-row]");
 
 function move(step) {

@@ -1,5 +1,6 @@
 // The log viewer: rows, filters, search, steps, keys, and the stream that follows the job.
 
+import { chord } from "./app.js";
 import { follow } from "./live.js";
 import { LogData } from "./log-data.js";
 import { List, rowOf } from "./log-list.js";
@@ -395,7 +396,7 @@ function viewer(root) {
     const { key, target } = event;
     const command = event.ctrlKey || event.metaKey;
     if (command && key === "f" && target !== needle) return grab(event, toggles["/"]);
-    if (command || event.altKey || document.documentElement.dataset.keys === "off") return;
+    if (command || event.altKey || chord > Date.now() || document.documentElement.dataset.keys === "off") return;
     if (target === needle && key === "Escape") return grab(event, () => scroller.focus());
     if (target === needle && key === "Enter" && event.shiftKey) return grab(event, () => hit(true));
     if (target.closest?.("input, select, textarea, dialog")) return;

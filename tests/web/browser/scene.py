@@ -22,7 +22,13 @@ def night(runner: JobRunner, database: Database) -> dict[str, int]:
     def start(name: str, type: str, params: dict[str, object] | None = None, **options: object) -> None:
         jobs[name] = runner.start(type, params or {}, launcher="detached", **options).job_id  # type: ignore[arg-type]  # options by name
 
-    start("well", "shop.import", {"feed": FEED}, title="Orders of the 21st", tags={"shop": "berlin"})
+    start(
+        "well",
+        "shop.import",
+        {"feed": FEED},
+        title="Orders of the 21st",
+        tags={"shop": "berlin", "cost_center": "warehouse-logistics-berlin"},
+    )
     start("badly", "shop.import", {"feed": FEED, "ends": "badly"}, tags={"shop": "lyon"}, created_by="ann")
     start("voices", "t.voices")
     start("live", "shop.import", {"feed": FEED, "pause": 0.5, "orders": 2000}, title="Orders of the 22nd")

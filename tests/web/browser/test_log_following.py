@@ -25,7 +25,9 @@ def numbers(view: Viewer) -> list[int]:
 def test_lines_appear_as_they_are_written_until_the_job_has_ended(web, tab, start):
     view = Viewer(tab(web), start(150, 0.1))
     expect(view.page.locator("[data-part=state]")).to_have_text("Live")
+    expect(view.page.get_by_role("button", name="Follow")).to_be_visible()
     expect(view.page.locator("[data-part=state]")).to_have_text("Ended", timeout=60_000)
+    expect(view.page.get_by_role("button", name="Follow")).to_be_hidden()
     view.until("() => [...document.querySelectorAll('.row .m')].some((e) => e.textContent === 'line 150')")
     assert numbers(view) == list(range(1, 151))
     assert "succeeded" in view.page.inner_text(".log-rows .row:last-child")

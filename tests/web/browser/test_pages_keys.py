@@ -120,6 +120,12 @@ def test_lines_of_a_log_are_walked_and_marked_by_keys(web, tab, runner):
     expect(view.page.locator(".log-scroll.nowrap")).to_have_count(1)
     view.page.reload()
     view.until_seen(52)
+    for key, path in (("j", "/jobs"), ("w", "/workers"), ("t", "/types")):
+        press("g")
+        press(key)
+        expect(view.page).to_have_url(web.base + path)
+        view.page.go_back()
+        view.until_seen(52)
 
 
 @dataclass
@@ -154,13 +160,13 @@ def test_below_a_prefix_pages_act_follow_and_read_the_log(runner, tokens, databa
         expect(page.locator(".log-rows")).to_contain_text("below a prefix")
         page.get_by_role("link", name="Cancel…").click()
         page.locator("dialog").get_by_role("button").click()
-        expect(page.locator(".notice").first).to_contain_text("The handler is being asked to end.")
+        expect(page.locator(".notice").first).to_contain_text("A cancel was asked for.")
         assert page.url == f"{base}/jobs/{job}"
         page.fill("[data-part=needle]", "prefix")
         expect(page.locator("[data-part=hits]")).to_have_text("1 hit")
         page.get_by_text("Download", exact=True).first.click()
         with page.expect_download() as text:
-            page.get_by_role("link", name="All lines, .txt").click()
+            page.get_by_role("link", name="All lines, .txt", exact=True).click()
         assert text.value.url.startswith(f"{base}/api/jobs/")
         page.locator(".menu > summary").click()
         page.get_by_role("button", name="Log out").click()

@@ -24,8 +24,16 @@ FOUND = """async (rules) => (await axe.run(document, rules)).violations.flatMap(
   ({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 120)} ${node.failureSummary}`))"""
 WRONG = """() => {
   const wide = document.documentElement.scrollWidth - innerWidth;
+  const place = (node) => { const range = new Range(); range.selectNodeContents(node); return range; };
+  const within = (box, { paddingLeft, paddingRight }) => box.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+  const tight = [...document.querySelectorAll('main :is(.button, button:not(.unseen), .tiles a)')].filter((box) =>
+    box.clientWidth && place(box).getBoundingClientRect().width > within(box, getComputedStyle(box)) + 1);
+  const broken = [...document.querySelectorAll('.tag')].filter((tag) => place(tag.firstChild).getClientRects().length > 1);
   const loaded = performance.getEntriesByType('resource').map((one) => one.name);
-  return [...loaded.filter((name) => !name.startsWith(location.origin)), ...(wide > 0 ? [`${wide} px too wide`] : [])];
+  return [
+    ...loaded.filter((name) => !name.startsWith(location.origin)), ...(wide > 0 ? [`${wide} px too wide`] : []),
+    ...tight.map((box) => `no room for: ${box.textContent}`), ...broken.map((tag) => `broken: ${tag.textContent}`),
+  ];
 }"""
 
 
@@ -65,8 +73,8 @@ def test_nothing_is_wrong_with_any_page(web, tokens, tab, runner, database):
     page.click(".menu summary")
     look.here("overview with its menu")
     for path in (
-        "/jobs", "/jobs?queue=nowhere", "/types", "/types/shop.import", "/workers", "/machine", "/machine?status=running",
-        *(f"/jobs/{jobs[name]}" for name in ("live", "well", "badly", "held", "parked")),
+        "/", "/jobs", "/jobs?queue=nowhere", "/types", "/types/shop.import", "/workers", "/machine", "/machine?status=running",
+        *(f"/jobs/{jobs[name]}" for name in ("live", "well", "badly", "held", "parked", "failed")),
         f"/jobs/{jobs['badly']}/log", f"/jobs/{jobs['live']}/kill", f"/jobs/{jobs['parked']}/resolve",
         f"/jobs/{jobs['well']}/delete", f"/audit?verify=yes&job={jobs['badly']}",
     ):  # fmt: skip

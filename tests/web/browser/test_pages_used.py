@@ -86,9 +86,9 @@ def test_every_verb_is_given_from_the_pages(person, runner, database):
     person.page.goto(f"/jobs/{parked}")
     expect(person.page.locator("h1")).to_have_text(f"There is no job {parked}.")
     for verb, told, status in (
-        ("Cancel", "The handler is being asked to end.", "cancelled"),
-        ("Stop", "The job is being stopped: TERM, then KILL.", "stopped"),
-        ("Kill", "The job is being killed.", "stopped"),
+        ("Cancel", "A cancel was asked for.", "cancelled"),
+        ("Stop", "A stop was asked for: TERM, then KILL.", "stopped"),
+        ("Kill", "A kill was asked for.", "stopped"),
     ):
         poll(lambda: runner.status(slow[verb]).job.status == "running")  # noqa: B023 - asked before the loop goes on
         person.give(slow[verb], verb, told, status)
