@@ -38,6 +38,16 @@ def clean(text: str) -> str:
     return text
 
 
+def settled(text: str) -> str:
+    """Returns clean text of which each line that lone CRs redraw keeps its last state that is not empty."""
+    text = clean(text)
+    return text if "\r" not in text else "\n".join(map(_last_state, text.split("\n")))
+
+
+def _last_state(line: str) -> str:
+    return next((state for state in reversed(line.split("\r")) if state), "")
+
+
 class LineAssembler:
     """Cuts a stream of bytes into messages; what comes out does not depend on how the bytes were split.
 

@@ -7,7 +7,7 @@ import tracemalloc
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobrunner.worker.lines import LIMIT, LineAssembler, clean, cut
+from jobrunner.worker.lines import LIMIT, LineAssembler, clean, cut, settled
 
 # Bytes that matter, so that short examples meet each other.
 telling = st.lists(
@@ -116,3 +116,9 @@ def test_clean_text_is_utf8_without_nul_or_crlf(text):
     made.encode("utf-8")
     assert "\0" not in made
     assert "\r\n" not in made
+
+
+@given(st.text(alphabet=st.sampled_from(["a", "b", "\0", "\r", "\n", "é"])))
+@example("10%\r20%\r\ndone\r")
+def test_a_message_is_kept_as_it_would_be_if_it_were_printed(text):
+    assert settled(text).split("\n") == assembled(text.encode() + b"\n")
