@@ -1,4 +1,4 @@
-"""How watched jobs look: live bars on a terminal, plain lines elsewhere."""
+"""How watched jobs look: live bars on a terminal, plain lines elsewhere, rows of the ledger for programs."""
 
 from __future__ import annotations
 
@@ -61,6 +61,17 @@ class PlainView(View):
 
     def _put(self, job: JobModel, text: str) -> None:
         output.put(f"{job.id}  {text}" if self._several else text)
+
+
+class RowsView(PlainView):
+    """Every row of the ledger as one JSON object on one line."""
+
+    def show(self, place: int, seen: StatusModel) -> None:
+        """Prints the rows that are new."""
+        job_id = seen.job.id if seen.job is not None and self._several else None
+        for event in seen.events:
+            lines.ndjson(event.model_dump(mode="json"), job_id)
+        output.flush()
 
 
 class LiveView(View):
@@ -126,10 +137,12 @@ class LiveView(View):
         self._bars.print(Text.from_ansi(text))
 
 
-def view(count: int, *, silent: bool, live: bool) -> View:
-    """Returns the view for ``count`` jobs: none, live bars, or plain lines."""
+def view(count: int, *, silent: bool, rows: bool, live: bool) -> View:
+    """Returns the view for ``count`` jobs: none, rows of the ledger, live bars, or plain lines."""
     if silent:
         return View()
+    if rows:
+        return RowsView(count)
     return LiveView(count) if live else PlainView(count)
 
 

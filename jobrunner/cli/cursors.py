@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 
 from jobrunner.errors import InvalidField
 from jobrunner.failpoints import failpoint
@@ -43,7 +44,9 @@ def write(path: str, uuid: str, seq: int) -> None:
             os.replace(temporary, target)
             failpoint("rename.cursor.after")
         except BaseException:
-            os.unlink(temporary)
+            # it is gone when it has taken the file's place already
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
             raise
     except OSError as error:
         raise _fault(path, f"cannot be written ({error.strerror})") from error

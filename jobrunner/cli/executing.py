@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from typing import Annotated
 
@@ -21,11 +20,13 @@ from jobrunner.cli.launching import (
     Priority,
     Queue,
     Request,
+    Rows,
     Tags,
     Title,
     Wait,
 )  # fmt: skip
 from jobrunner.cli.options import Json, Timeout, examples
+from jobrunner.launcher import directory
 
 TYPE = "jobrunner.exec"
 _TITLE_BYTES = 255
@@ -55,6 +56,7 @@ def execute(
     follow: Follow = False,
     timeout: Timeout = None,
     as_json: Json = False,
+    as_ndjson: Rows = False,
 ) -> None:
     """Starts any program as a job, in the working directory, without a shell; prints the job's id.
 
@@ -62,7 +64,7 @@ def execute(
     """
     session.needs_database("exec")
     request = Request(
-        TYPE, {"argv": argv, "cwd": os.getcwd()}, lock_key=lock_key, title=title or _title(argv), queue=queue,
+        TYPE, {"argv": argv, "cwd": directory()}, lock_key=lock_key, title=title or _title(argv), queue=queue,
         priority=priority, delay=delay, at=at, hold=hold, idempotency_key=idempotency_key, tags=tag, launcher=launcher,
     )  # fmt: skip
     launching.launch(
@@ -72,6 +74,7 @@ def execute(
         follow=follow,
         timeout=timeout,
         as_json=as_json,
+        as_ndjson=as_ndjson,
         exit_of=exits.of_program,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.cli import output
@@ -20,16 +21,53 @@ _WAITING = {
 }
 
 
+Done = Callable[[int], None]
+_LEAVING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @contextmanager
 def detachable(jobs: Sequence[object], come_back: str) -> Iterator[None]:
-    """Says how to come back when a person leaves by Ctrl-C; the jobs go on."""
+    """Says how to come back when a person leaves by Ctrl-C; the jobs, if there are any, go on."""
     try:
         yield
     except KeyboardInterrupt:
         names = " ".join(map(str, jobs))
-        goes = f"job {names} goes on" if len(jobs) == 1 else f"jobs {names} go on"
-        output.say(f"\nDetached; {goes}. Come back with: jobrunner {come_back}")
+        goes = f"; job {names} goes on" if len(jobs) == 1 else f"; jobs {names} go on" if jobs else ""
+        output.say(f"\nDetached{goes}. Come back with: jobrunner {come_back}")
         raise
+
+
+@contextmanager
+def batch(done: Done | None, cursor: int) -> Iterator[None]:
+    """Flushes what is put inside, and tells ``done`` the cursor after it: who leaves does so before all that or after."""
+    with nullcontext() if done is None else _staying():
+        yield
+        output.flush()
+        if done is not None:
+            done(cursor)
+
+
+@contextmanager
+def _staying() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        # inside, for a signal that came just now is raised here
+        signal.pthread_sigmask(signal.SIG_BLOCK, _LEAVING)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def check_found(seen: StatusModel, job: object, *, alone: bool) -> None:
+    """Raises JobNotFound for the one job that was asked for; of several a missing one is told."""
+    from jobrunner.errors import JobNotFound
+
+    if seen.job is not None:
+        return
+    missing = JobNotFound(f"There is no job {job}.")
+    if alone:
+        raise missing
+    output.say(output.visible(missing.message))
 
 
 def announce(seen: StatusModel, *, fresh: bool) -> None:
@@ -58,6 +96,7 @@ def looks(follower: Follower, job: object, timeout: float | None = None) -> Iter
         seen = follower.look()
         if seen is not None:
             told = _back(told, follower)
+            check_found(seen, job, alone=True)
             yield seen
         elif not told:
             output.say(f"The {follower.source} does not answer; waiting for it to come back.")
@@ -89,7 +128,7 @@ def _back(told: bool, follower: Follower) -> bool:
 
 def follow(
     runner: JobRunner, job: object, show: Callable[[dict[str, Any]], None], *, after: int = 0,
-    timeout: float | None = None, done: Callable[[int], None] | None = None, fresh: bool = False,
+    timeout: float | None = None, done: Done | None = None, fresh: bool = False,
 ) -> StatusModel:  # fmt: skip
     """Shows every ledger row after a cursor as it comes; returns the job once it is settled.
 
@@ -100,12 +139,10 @@ def follow(
         if last is None:
             announce(seen, fresh=fresh)
         last = seen
-        for item in seen.events:
-            show(item.model_dump(mode="json"))
         if seen.events:
-            output.flush()
-            if done is not None:
-                done(seen.last_seq)
+            with batch(done, seen.last_seq):
+                for item in seen.events:
+                    show(item.model_dump(mode="json"))
     assert last is not None
     return last
 
@@ -115,7 +152,8 @@ def settle(
 ) -> list[StatusModel | None]:
     """Waits until all jobs (or with ``first`` one of them) are terminal or parked; returns each that is, in order.
 
-    Says of each that has not begun why not; ``fresh`` are jobs that were launched just now.
+    Says of each that has not begun why not; ``fresh`` are jobs that were launched just now. Of several a missing one
+    is returned as not found, of one JobNotFound is raised.
     """
     from jobrunner import clock
 
@@ -131,6 +169,7 @@ def settle(
             seen = follower.look()
             if seen is not None:
                 told = _back(told, follower)
+                check_found(seen, jobs[place], alone=len(jobs) == 1)
                 if place not in announced:
                     announce(seen, fresh=fresh)
                     announced.add(place)
@@ -140,7 +179,7 @@ def settle(
         if away and not told:
             output.say(f"The {followers[0].source} does not answer; waiting for it to come back.")
             told = True
-        if all(found) or (first and any(found)):
+        if all(found) or (first and any(seen is not None and seen.found for seen in found)):
             return found
         open_ones = [follower for follower, seen in zip(followers, found, strict=True) if seen is None]
         waited_for = " ".join(str(job) for job, seen in zip(jobs, found, strict=True) if seen is None)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobrunner.cli import exits, following, lines, output, session
-from jobrunner.cli.options import pairs, timeout_seconds
+from jobrunner.cli.options import pairs, refuse_document, timeout_seconds
+from jobrunner.errors import InvalidField
 from jobrunner.processes import login
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ DryRun = Annotated[
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for its end and exit as it did.")]
 Follow = Annotated[bool, typer.Option("--follow", help="Print its log until its end and exit as it did.")]
+Rows = Annotated[
+    bool, typer.Option("--ndjson", help="With --follow: every row of its ledger, one JSON object per line.")
+]
 
 
 @dataclass(frozen=True)
@@ -75,27 +79,31 @@ class Request:
 
 
 def launch(
-    request: Request, *, dry_run: bool, wait: bool, follow: bool, timeout: str | None, as_json: bool,
+    request: Request, *, dry_run: bool, wait: bool, follow: bool, timeout: str | None, as_json: bool, as_ndjson: bool,
     exit_of: Callable[[StatusModel], int] = exits.of_job,
 ) -> None:  # fmt: skip
     """Starts a job, says so, stays with it when asked to, and ends with its exit code."""
     seconds = timeout_seconds(timeout)
+    refuse_document(as_json and as_ndjson)
+    if as_ndjson and not follow:
+        raise InvalidField("--ndjson goes with --follow.", fields={"ndjson": "goes with --follow"})
     if dry_run:
         return output.document(_preview(session.local("start --dry-run", handlers=True), request))
     runner = session.runner(handlers=True)
     result = runner.start(request.type, request.params, **request.options())
-    stays = (wait or follow) and result.outcome != "launch_failed"
     if not as_json:
         _tell(result, follow=follow)
     elif not wait and not follow:
         output.document(result)
-    if not stays and not (as_json and (wait or follow)):
+    # for a program a job that never began has ended as any other
+    told = as_json or as_ndjson or result.outcome != "launch_failed"
+    if not (wait or follow) or not told:
         raise typer.Exit(exits.of_result(result))
     output.flush()
     job = result.job_id
     with following.detachable([job], f"logs {job} -f" if follow else f"wait {job}"):
         try:
-            seen = _stay(runner, job, follow=follow, timeout=seconds, as_json=as_json)
+            seen = _stay(runner, job, follow=follow, timeout=seconds, as_json=as_json, as_ndjson=as_ndjson)
         finally:
             if as_json:
                 output.document(runner.status(job))
@@ -119,7 +127,9 @@ def _tell(result: StartResult, *, follow: bool) -> None:
         output.say(f"Job {result.job_id} ({result.uuid}) {note}.")
 
 
-def _stay(runner: JobRunner, job: int, *, follow: bool, timeout: float | None, as_json: bool) -> StatusModel:
+def _stay(
+    runner: JobRunner, job: int, *, follow: bool, timeout: float | None, as_json: bool, as_ndjson: bool
+) -> StatusModel:
     """Waits for the end of a job; its log is data, or talk when the data is one JSON document."""
     put = output.say if as_json else output.put
 
@@ -128,7 +138,8 @@ def _stay(runner: JobRunner, job: int, *, follow: bool, timeout: float | None, a
             put(lines.text(event))
 
     if follow:
-        return following.follow(runner, job, show, timeout=timeout, fresh=True)
+        shown = lines.ndjson if as_ndjson else show
+        return following.follow(runner, job, shown, timeout=timeout, fresh=True)
     [seen] = following.settle(runner, [job], timeout=timeout, first=False, fresh=True)
     assert seen is not None
     return seen

@@ -43,6 +43,6 @@ def move(event: Mapping[str, Any]) -> str:
     return f"{event['at'][:23]}Z {event['from']} → {event['to']} ({event['trigger']} by {output.one_line(event['actor'])}){why}"
 
 
-def ndjson(event: Mapping[str, Any]) -> None:
-    """Puts a ledger row as one JSON object on one line."""
-    output.document(dict(event))
+def ndjson(event: Mapping[str, Any], job_id: int | None = None) -> None:
+    """Puts a ledger row as one JSON object on one line, with the job's id where several are told."""
+    output.document(({} if job_id is None else {"job_id": job_id}) | dict(event))

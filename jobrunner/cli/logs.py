@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jobrunner.cli import cursors, following, lines, output, session
-from jobrunner.cli.options import After, Job, Json, Ndjson, Since, examples, moment
+from jobrunner.cli.options import After, Job, Json, Ndjson, Since, examples, moment, refuse_document
 
 if TYPE_CHECKING:
     from jobrunner.models import JobModel
@@ -88,9 +89,8 @@ def logs(
         _one_of("level", level, lines.LEVELS), _one_of("stream", stream, lines.STREAMS), step, grep
     )
     filters = replace(filters, since=moment("since", since))
-    _refuse_clashes(
-        as_json and (follow or as_ndjson), cursor_file is not None and (last is not None or after > 0)
-    )
+    refuse_document(as_json and (follow or as_ndjson))
+    _refuse_two_beginnings(cursor_file is not None and (last is not None or after > 0))
     runner = session.runner()
     found: list[dict[str, Any]] = []
     show: Show = (
@@ -103,20 +103,16 @@ def logs(
     seen = _look(runner, job, after)
     if cursor_file is not None:
         after = cursors.read(cursor_file, seen.uuid)
-
-    def keep(seq: int) -> None:
-        if cursor_file is not None:
-            cursors.write(cursor_file, seen.uuid, seq)
-
-    with following.detachable([job], f"logs {job} -f"):
+    keep = None if cursor_file is None else partial(cursors.write, cursor_file, seen.uuid)
+    come_back = f"logs {job} -f" if follow else f"logs {job}"
+    with following.detachable([] if seen.is_terminal else [job], come_back):
         begun = after
         if not follow or last is not None:
-            after = _until_now(runner, seen, after, last, filters, show)
-        if as_json:
-            end = found[-1]["seq"] if found else begun
-            output.document({"lines": found, "last_seq": end, "has_more": False})
-        output.flush()
-        keep(after)
+            after = _until_now(runner, seen, after, last, filters, show, None if as_json else keep)
+        with following.batch(keep, after):
+            if as_json:
+                end = found[-1]["seq"] if found else begun
+                output.document({"lines": found, "last_seq": end, "has_more": False})
         if follow:
             following.follow(
                 runner, job, lambda event: _show_new(event, filters, show), after=after, done=keep
@@ -134,14 +130,10 @@ def _look(runner: JobRunner, job: str, after: int) -> JobModel:
     return seen.job
 
 
-def _refuse_clashes(document_of_a_stream: bool, two_beginnings: bool) -> None:
+def _refuse_two_beginnings(given: bool) -> None:
     from jobrunner.errors import InvalidField
 
-    if document_of_a_stream:
-        raise InvalidField(
-            "--json is one document; for a stream use --ndjson.", fields={"json": "is one document"}
-        )
-    if two_beginnings:
+    if given:
         raise InvalidField(
             "--cursor-file knows where to begin; leave out -n and --after.",
             fields={"cursor_file": "knows where to begin"},
@@ -161,23 +153,24 @@ def _one_of(name: str, value: str | None, known: tuple[str, ...]) -> str | None:
 
 
 def _until_now(
-    runner: JobRunner, seen: JobModel, begin: int, last: int | None, filters: Filters, show: Show
-) -> int:
-    """Shows the lines that there were when the job was looked at; returns the highest seq that was examined."""
+    runner: JobRunner, seen: JobModel, begin: int, last: int | None, filters: Filters, show: Show,
+    done: following.Done | None,
+) -> int:  # fmt: skip
+    """Shows the lines that there were when the job was looked at; returns the highest seq that was examined.
+
+    ``done`` is told the cursor after each page.
+    """
     until = max(seen.last_seq, begin)
     if last is not None:
         begin = max(begin, _before_the_last(runner, seen.id, last, until, filters))
-    for line in _pages(runner, seen.id, begin, until, filters):
-        show(line)
-    return until
-
-
-def _pages(runner: JobRunner, job: int, begin: int, until: int, filters: Filters) -> Iterator[dict[str, Any]]:
     more = begin < until
     while more:
-        page = runner.logs(job, after_seq=begin, until_seq=until, limit=PAGE, **vars(filters))
-        yield from (line.model_dump(mode="json") for line in page.lines)
+        page = runner.logs(seen.id, after_seq=begin, until_seq=until, limit=PAGE, **vars(filters))
+        with following.batch(done, page.last_seq):
+            for line in page.lines:
+                show(line.model_dump(mode="json"))
         begin, more = page.last_seq, page.has_more
+    return until
 
 
 def _before_the_last(runner: JobRunner, job: int, count: int, until: int, filters: Filters) -> int:

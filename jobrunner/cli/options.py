@@ -48,6 +48,16 @@ def examples(*lines: str) -> Callable[[Command], Command]:
     return mark
 
 
+def refuse_document(of_a_stream: bool) -> None:
+    """Raises InvalidField when --json was asked of what is a stream."""
+    from jobrunner.errors import InvalidField
+
+    if of_a_stream:
+        raise InvalidField(
+            "--json is one document; for a stream use --ndjson.", fields={"json": "is one document"}
+        )
+
+
 def timeout_seconds(value: str | None) -> float | None:
     """Returns the seconds of ``--timeout``; raises InvalidTime."""
     from jobrunner import durations

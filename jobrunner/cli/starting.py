@@ -19,6 +19,7 @@ from jobrunner.cli.launching import (
     Priority,
     Queue,
     Request,
+    Rows,
     Tags,
     Title,
     Wait,
@@ -64,6 +65,7 @@ def start(
     follow: Follow = False,
     timeout: Timeout = None,
     as_json: Json = False,
+    as_ndjson: Rows = False,
 ) -> None:
     """Starts a job and prints its id.
 
@@ -74,4 +76,6 @@ def start(
         type, found, lock_key=lock_key, title=title, queue=queue, priority=priority, delay=delay, at=at, hold=hold,
         idempotency_key=idempotency_key, tags=tag, launcher=launcher,
     )  # fmt: skip
-    launching.launch(request, dry_run=dry_run, wait=wait, follow=follow, timeout=timeout, as_json=as_json)
+    launching.launch(
+        request, dry_run=dry_run, wait=wait, follow=follow, timeout=timeout, as_json=as_json, as_ndjson=as_ndjson
+    )  # fmt: skip

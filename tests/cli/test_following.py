@@ -103,6 +103,51 @@ def test_wait_takes_several_and_any(cli: CommandLine, runner: JobRunner) -> None
     cli("wait", done, 424242, check=3)
 
 
+@pytest.mark.databases("sqlite")
+def test_of_several_jobs_a_missing_one_counts_as_not_found_and_the_others_are_followed(
+    cli: CommandLine, runner: JobRunner
+) -> None:
+    done, gone, late = (runner.start("t.noop").job_id for _ in range(3))
+    runner.run(done)
+    runner.cancel(gone)
+    several = cli.json("wait", gone, 424242, done, check=130)["results"]
+    assert [seen["found"] for seen in several] == [True, False, True]
+    told = cli("wait", 424242, done, gone, "--timeout", "30", check=3)
+    assert (told.stdout, told.stderr) == (
+        f"{done}\tsucceeded\n{gone}\tcancelled\n",
+        "There is no job 424242.\n",
+    )
+    assert cli("wait", late, 424242, "--any", "--timeout", "0.2", check=124).stdout == ""
+    watched = cli("watch", done, 424242, gone, check=3)
+    assert [line.split("  ")[0] for line in watched.stdout.splitlines()] == [str(done), str(gone)]
+    assert [seen["found"] for seen in cli.json("watch", done, 424242, check=3)["results"]] == [True, False]
+
+
+@pytest.mark.databases("sqlite")
+def test_a_stream_of_the_ledger_is_one_object_per_line(cli: CommandLine, runner: JobRunner) -> None:
+    one, two = (runner.start("t.lines", {"n": 2}).job_id for _ in range(2))
+    runner.cancel(two)
+    watcher = cli.spawn("watch", one, two, "--ndjson")
+    rows = [json.loads(until(watcher.stdout, f'"job_id": {one}'))]
+    assert runner.run(one) == 0
+    rows += [json.loads(line) for line in rest(watcher)[0].splitlines()]
+    assert watcher.returncode == 130
+    ledger = runner.status(one).model_dump(mode="json")["events"]
+    assert [row for row in rows if row["job_id"] == one] == [{"job_id": one, **event} for event in ledger]
+    alone = cli("watch", one, "--ndjson", check=0).stdout
+    assert [json.loads(line) for line in alone.splitlines()] == ledger
+    for command in (["start", "t.fail"], ["exec"]):
+        after = ["--", "sh", "-c", "echo no luck; exit 1"] if command == ["exec"] else []
+        followed = cli(*command, "--follow", "--ndjson", *after, check=1)
+        triggers = [row.get("trigger") for row in map(json.loads, followed.stdout.splitlines())]
+        assert (triggers[0], triggers[-1]) == ("create", "fail")
+        count = len(runner.jobs().jobs)
+        assert "--follow" in cli(*command, "--ndjson", *after, check=2).stderr
+        assert "--ndjson" in cli(*command, "--follow", "--ndjson", "--json", *after, check=2).stderr
+        assert len(runner.jobs().jobs) == count
+    assert cli("audit", "export", "--ndjson", check=0).stdout.startswith('{"kind":"export"')
+
+
 def test_followers_survive_a_restart_of_the_database_and_tell_each_line_once(
     own_server: Server, cli: CommandLine, runner: JobRunner
 ) -> None:

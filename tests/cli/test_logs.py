@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from jobrunner import failpoints
+from jobrunner.cli import cursors
+from jobrunner.states import Trigger
+from jobrunner.store.database import Database
+from jobrunner.store.logs import Tail
 from tests.cli.conftest import Inside
 from tests.commandline import CommandLine
+from tests.store import driving
+
+WRITTEN = "rename.cursor.after"
 
 
 def messages(stdout: str) -> list[str]:
@@ -95,7 +105,7 @@ def test_a_message_cannot_paint_the_terminal_or_forge_a_line(cli: CommandLine) -
 
 
 @pytest.mark.databases("sqlite")
-def test_a_long_log_is_printed_whole_and_its_end_page_by_page(inside: Inside) -> None:
+def test_a_long_log_is_printed_whole_and_page_by_page(cli: CommandLine, inside: Inside) -> None:
     job = inside.json("start", "t.lines", "-p", "n:=2500", "-p", "via=print", "--wait")["job"]["id"]
     numbers = [
         int(line.rsplit(" ", 1)[1])
@@ -105,3 +115,51 @@ def test_a_long_log_is_printed_whole_and_its_end_page_by_page(inside: Inside) ->
     assert numbers == list(range(1, 2501))
     last = inside("logs", job, "-n", 2200, "--grep", "line ", check=0).stdout.splitlines()
     assert [int(line.rsplit(" ", 1)[1]) for line in last] == list(range(301, 2501))
+
+    killed = cli("logs", job, "--cursor-file", "c", "--ndjson", env={"JR_FAILPOINTS": f"{WRITTEN}=kill9"})
+    assert (killed.returncode, len(killed.stdout.splitlines())) == (-signal.SIGKILL, 1000)
+    others = cli("logs", job, "--cursor-file", "c", "--ndjson", check=0).stdout
+    assert messages(killed.stdout + others) == [line["message"] for line in inside.json("logs", job)["lines"]]
+
+    left = cli.spawn("logs", job)
+    assert left.stdout is not None
+    left.stdout.readline()
+    left.send_signal(signal.SIGINT)
+    _, talk = left.communicate(timeout=60)
+    assert (left.returncode, talk) == (-signal.SIGINT, f"\nDetached. Come back with: jobrunner logs {job}\n")
+
+
+@pytest.mark.databases("sqlite")
+def test_who_leaves_a_follower_with_a_cursor_file_is_told_no_line_twice(
+    cli: CommandLine, database: Database
+) -> None:
+    job = driving.create(database)
+    tail = Tail(driving.claim(database, job))
+    # the second cursor is the one of the first lines: whoever sees a line and leaves does so before it is kept
+    slowly = {"JR_FAILPOINTS": "rename.cursor.before=sleep:0.2@2"}
+    told: list[str] = []
+    for number in range(8):
+        driving.append(database, tail, [f"line {number} {part}" for part in "ab"])
+        follower = cli.spawn("logs", job, "-f", "--cursor-file", "c", "--ndjson", env={**slowly})
+        assert follower.stdout is not None
+        told += messages(follower.stdout.readline())
+        leaves = signal.SIGINT if number % 2 else signal.SIGTERM
+        follower.send_signal(leaves)
+        told += messages(follower.stdout.read())
+        assert follower.wait(60) == -leaves
+    driving.move(database, job, Trigger.SUCCEED)
+    told += messages(cli("logs", job, "--cursor-file", "c", "--ndjson", check=0).stdout)
+    assert told == [f"line {number} {part}" for number in range(8) for part in "ab"]
+
+
+def test_a_cursor_is_kept_whole_whatever_interrupts_it(tmp_path: Path) -> None:
+    place = str(tmp_path / "c")
+    cursors.write(place, "u", 7)
+    try:
+        for point, kept in (("rename.cursor.before", 7), (WRITTEN, 9)):
+            failpoints.arm(f"{point}=raise:KeyboardInterrupt", None)
+            with pytest.raises(KeyboardInterrupt):
+                cursors.write(place, "u", 9)
+            assert (cursors.read(place, "u"), os.listdir(tmp_path)) == (kept, ["c"])
+    finally:
+        failpoints.arm("", None)
