@@ -83,9 +83,10 @@ def test_run_runs_one_job_and_refuses_every_other_in_the_same_words(
     job, failing, held = (runner.start(t, p, hold=h).job_id for t, p, h in (
         ("t.add", {"a": 1}, False), ("t.fail", None, False), ("t.noop", None, True),
     ))  # fmt: skip
+    later = runner.start("t.noop", delay="1h").job_id
     seen = cli.json("run", job)
     assert (seen["job"]["status"], seen["result"]) == ("succeeded", {"sum": 3})
     cli("run", failing, check=1)
-    refusals = [cli("run", wanted, "--json", check=1) for wanted in (job, held, 424242)]
+    refusals = [cli("run", wanted, "--json", check=1) for wanted in (job, held, later, 424242)]
     assert {json.loads(done.stderr.strip().splitlines()[-1])["code"] for done in refusals} == {"claim_failed"}
     assert len({done.stderr for done in refusals}) == 1
