@@ -9,7 +9,7 @@ import typer
 
 from jobrunner.cli import exits, following, output, session
 from jobrunner.cli.options import Jobs, Json, Reason, Timeout, examples, timeout_seconds
-from jobrunner.errors import BadInput, JobRunnerError
+from jobrunner.errors import BadInput, Forbidden, JobRunnerError
 
 if TYPE_CHECKING:
     from jobrunner.models import ActionResult, StatusModel
@@ -37,6 +37,7 @@ class Refused(JobRunnerError):
     """The job was left as it is."""
 
     code = "refused"
+    default_hint = "See why with: jobrunner explain ID"
 
 
 @examples("jobrunner cancel 7", "jobrunner cancel 7 8 --reason 'wrong feed' --wait")
@@ -141,10 +142,10 @@ def _act(
     for job in jobs:
         try:
             result = call(job, reason=reason, actor=session.operator(), **options)
-        except BadInput as error:
+        except (BadInput, Forbidden) as error:
             if len(jobs) == 1:
                 raise
-            # one id that cannot be read does not keep the verb from the others
+            # one that cannot be read or may not be touched does not keep the verb from the others
             answers.append(error.as_dict())
             codes.append(exits.of_error(error))
             output.report(error, as_json=as_json)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-from jobrunner import errors
-from jobrunner.errors import JobFailed, JobRunnerError, ServerFailure, ServerUnavailable
+from jobrunner import codes
+from jobrunner.errors import Forbidden, JobRunnerError, ServerFailure, ServerUnavailable
 
 # what stands between us and the server says these when the server itself does not answer
 _NOBODY_HOME = (502, 503, 504)
+_NOT_ALLOWED = (401, 403)
 _SHOWN = 200
 _ADDRESS = "/api/"
 
@@ -30,11 +30,12 @@ def of_answer(status: int, body: bytes) -> JobRunnerError:
     told = _told(body)
     if told is None:
         words = body.decode("utf-8", "replace").strip().partition("\n")[0][:_SHOWN]
-        kind = ServerUnavailable if status in _NOBODY_HOME else ServerFailure
-        return kind(f"The server answered {status}{f': {words}' if words.isprintable() and words else ''}.")
+        fault = ServerUnavailable if status in _NOBODY_HOME else ServerFailure
+        return fault(f"The server answered {status}{f': {words}' if words.isprintable() and words else ''}.")
     code, message = told["code"], str(told["message"])
-    known = _KINDS.get(code)
-    error = Refused(code, message) if known is None else known(message)
+    kind = codes.error_of(code) or (Forbidden if status in _NOT_ALLOWED else None)
+    error = Refused(code, message) if kind is None else kind(message)
+    error.code = code
     hint = told.get("hint")
     if error.hint is None or (isinstance(hint, str) and _ADDRESS not in hint):
         # what to ask over HTTP is no help to whoever asks by a method or a command
@@ -51,14 +52,3 @@ def _told(body: bytes) -> dict[str, Any] | None:
         return None
     fits = isinstance(told, dict) and isinstance(told.get("code"), str) and "message" in told
     return told if fits else None
-
-
-def _kinds(kind: type[JobRunnerError]) -> Iterator[type[JobRunnerError]]:
-    yield kind
-    for narrower in kind.__subclasses__():
-        if narrower.__module__ == errors.__name__:
-            yield from _kinds(narrower)
-
-
-# a failed job is told by its status, never as an error of the server
-_KINDS = {kind.code: kind for kind in _kinds(JobRunnerError) if not issubclass(kind, JobFailed)}

@@ -236,6 +236,10 @@ def test_every_error_of_the_library_comes_back_as_itself() -> None:
         409, b'{"code": "count_differs", "message": "No.", "hint": null, "fields": {}}'
     )
     assert (unknown.code, unknown.message) == ("count_differs", "No.")
+    told = {"code": "command_line_only", "message": "No.", "hint": "Try.", "fields": {}}
+    refused = faults.of_answer(403, json.dumps(told).encode())
+    assert isinstance(refused, errors.Forbidden)
+    assert refused.as_dict() == told
 
 
 def test_the_package_gives_it_without_a_database() -> None:

@@ -134,6 +134,18 @@ def test_what_needs_the_database_is_refused(twice: tuple[Inside, Inside], tmp_pa
 
 
 @pytest.mark.databases("sqlite")
+def test_what_is_not_allowed_over_http_keeps_the_verb_from_no_other(twice: tuple[Inside, Inside]) -> None:
+    cli, over_http = twice
+    program = cli("exec", "--hold", "--launcher", "pool", "--", "true")[1].strip()
+    other = cli("start", "t.noop", "--hold", "--launcher", "pool")[1].strip()
+    code, _, talk = over_http("release", program, "--json")
+    assert (code, json.loads(talk)["code"]) == (4, "command_line_only")
+    code, out, _ = over_http("release", program, other, "--json")
+    answers = [item.get("outcome", item.get("code")) for item in json.loads(out)["results"]]
+    assert (code, answers) == (4, ["command_line_only", "done"])
+
+
+@pytest.mark.databases("sqlite")
 def test_the_server_and_the_token_come_from_the_environment(
     cli: CommandLine, web: Server, tmp_path: Path, runner: JobRunner
 ) -> None:
