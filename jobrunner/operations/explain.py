@@ -96,13 +96,14 @@ def _unlaunched(row: Row) -> _Answer:
 def _in_queue(database: Database, row: Row) -> _Answer:
     here = [one for one in fleet.workers(database) if one["kind"] == "pool" and _takes(one, row["queue"])]
     live = [one for one in here if one["state"] == "live"]
-    run_it = f"jobrunner work --queue {row['queue']}, or: jobrunner run {row['id']}"
+    allowed = " --allow-exec" if row["type"] == EXEC else ""
+    run_it = f"jobrunner work --queue {row['queue']}{allowed}, or: jobrunner run {row['id']}"
     if not live:
         dead = f" ({len(here)} are known, and none of them is live)" if here else ""
         return "no_worker", f"No pool worker serves the queue {row['queue']}{dead}.", run_it
     if row["type"] == EXEC:
         told = "Pools take programs only when they were started with --allow-exec."
-        return "needs_allow_exec", told, f"jobrunner work --allow-exec, or: jobrunner run {row['id']}"
+        return "needs_allow_exec", told, run_it
     ahead = views.ahead(database, row)
     room = sum(max(0, int(one["capacity"]) - int(one["jobs"])) for one in live)
     if ahead or not room:

@@ -80,6 +80,13 @@ def test_the_wait_before_another_attempt_says_what_failed(runner, sql):
     assert "no luck" in told.reason and "2037" in told.reason
 
 
+def test_a_program_that_no_pool_takes_is_hinted_one_that_would(runner):
+    job = put(runner, "queued", "jobrunner.exec", {"argv": ["true"]})
+    told = runner.explain(job)
+    assert told.reason_code == "no_worker"
+    assert "jobrunner work --queue default --allow-exec" in (told.hint or "")
+
+
 def test_a_stale_job_says_what_a_sweep_will_do(runner, sql):
     parked, again = put(runner, "running"), put(runner, "running", "t.flaky")
     sql("UPDATE jobrunner_lease SET lease_until = '2001-01-01 00:00:00'")
