@@ -94,12 +94,17 @@ def wrong_status(row: Row) -> Refusal:
     return Refusal("refused", f"is_{row['status']}")
 
 
-def checked_reason(reason: str | None) -> str | None:
-    """Returns a reason without blank edges, None for a blank one; raises InvalidField for text no database takes."""
+def checked_reason(database: Database, reason: str | None) -> str | None:
+    """Returns a reason as it is stored: without blank edges and passwords, None for a blank one.
+
+    Raises InvalidField for text that no database takes.
+    """
     if reason is None:
         return None
-    refuse("reason", names.unstorable(reason, REASON_BYTES))
-    return reason.strip() or None
+    refuse("reason", names.unstorable(reason))
+    said = database.mask(reason.strip())
+    refuse("reason", names.unstorable(said, REASON_BYTES))
+    return said or None
 
 
 def checked_actor(actor: str, kind: str) -> str:
@@ -111,6 +116,6 @@ def checked_actor(actor: str, kind: str) -> str:
 
 
 def refuse(field: str, reason: str | None) -> None:
-    """Raises InvalidField naming ``field`` when there is a ``reason`` to."""
+    """Raises InvalidField naming ``field`` when there is a ``reason`` to, with the hint of a Fault."""
     if reason is not None:
-        raise InvalidField(f"{field} {reason}.", fields={field: reason})
+        raise InvalidField(f"{field} {reason}.", hint=names.hint_of(reason), fields={field: reason})

@@ -19,7 +19,9 @@ def cancel(
     A running job becomes cancel_requested; a request that is not stronger than the standing one answers
     already_requested and writes nothing.
     """
-    return act(database, job, partial(choose, mode=mode, actor=actor, reason=checked_reason(reason)), seen)
+    return act(
+        database, job, partial(choose, mode=mode, actor=actor, reason=checked_reason(database, reason)), seen
+    )
 
 
 def choose(row: Row, mode: Mode, actor: str, reason: str | None = None) -> Move | Refusal:

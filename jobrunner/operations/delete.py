@@ -15,7 +15,7 @@ def delete(
     database: Database, job: int | str, *, actor: str, reason: str | None = None, seen: Seen | None = None
 ) -> ActionResult:
     """Deletes a held or finished job with its ledger; refuses any other."""
-    said = checked_reason(reason)
+    said = checked_reason(database, reason)
     job_id = views.resolve(database, job)
     unchanged = seen.still if seen is not None else _always
 

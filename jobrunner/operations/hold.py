@@ -15,7 +15,9 @@ def hold(
     database: Database, job: int | str, *, actor: str, reason: str | None = None, seen: Seen | None = None
 ) -> ActionResult:  # fmt: skip
     """Puts a queued or scheduled job aside; a worker that was launched for it finds its token void."""
-    return act(database, job, partial(choose_hold, actor=actor, reason=checked_reason(reason)), seen)
+    return act(
+        database, job, partial(choose_hold, actor=actor, reason=checked_reason(database, reason)), seen
+    )
 
 
 def choose_hold(row: Row, actor: str, reason: str | None = None) -> Move | Refusal:
@@ -28,7 +30,9 @@ def release(
     database: Database, job: int | str, *, actor: str, reason: str | None = None, seen: Seen | None = None
 ) -> ActionResult:  # fmt: skip
     """Gives a held job back: queued, or scheduled when it is not due yet. The caller launches it."""
-    return act(database, job, partial(choose_release, actor=actor, reason=checked_reason(reason)), seen)
+    return act(
+        database, job, partial(choose_release, actor=actor, reason=checked_reason(database, reason)), seen
+    )
 
 
 def choose_release(row: Row, actor: str, reason: str | None = None) -> Move | Refusal:

@@ -20,7 +20,12 @@ def resolve(
 ) -> ActionResult:  # fmt: skip
     """Closes a parked job as ``succeeded`` or ``failed``, by an operator who looked at what it did."""
     check_end(as_)
-    return act(database, job, partial(choose_end, as_=as_, actor=actor, reason=checked_reason(reason)), seen)
+    return act(
+        database,
+        job,
+        partial(choose_end, as_=as_, actor=actor, reason=checked_reason(database, reason)),
+        seen,
+    )
 
 
 def choose_end(row: Row, as_: str, actor: str, reason: str | None = None) -> Move | Refusal:
@@ -36,7 +41,9 @@ def abandon(
     database: Database, job: int | str, *, actor: str, reason: str | None = None, seen: Seen | None = None
 ) -> ActionResult:  # fmt: skip
     """Closes a failed, stopped, cancelled or parked job for good."""
-    return act(database, job, partial(choose_abandon, actor=actor, reason=checked_reason(reason)), seen)
+    return act(
+        database, job, partial(choose_abandon, actor=actor, reason=checked_reason(database, reason)), seen
+    )
 
 
 def choose_abandon(row: Row, actor: str, reason: str | None = None) -> Move | Refusal:

@@ -20,7 +20,12 @@ def retry(
     A job that is not idempotent is refused as not_idempotent unless ``force``, and any job as lock_held
     while another one holds its lock key. The caller launches it.
     """
-    return act(database, job, partial(choose, force=force, actor=actor, reason=checked_reason(reason)), seen)
+    return act(
+        database,
+        job,
+        partial(choose, force=force, actor=actor, reason=checked_reason(database, reason)),
+        seen,
+    )
 
 
 def choose(row: Row, actor: str, reason: str | None = None, *, force: bool = False) -> Move | Refusal:

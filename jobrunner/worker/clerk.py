@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from jobrunner import clock
 from jobrunner.errors import StoreError, StoreFailure
+from jobrunner.masking import Mask
 from jobrunner.settings import Settings
 from jobrunner.states import Status
 from jobrunner.store import bundling, logs, picking, workers
@@ -18,7 +19,6 @@ from jobrunner.store.journal import Moved
 from jobrunner.store.picking import Appetite, HeldDead, Picking
 from jobrunner.worker.desk import identity
 from jobrunner.worker.evidence import Evidence
-from jobrunner.worker.masking import Mask
 from jobrunner.worker.pacing import Pace
 from jobrunner.worker.post import Post
 from jobrunner.worker.pulse import Pulse

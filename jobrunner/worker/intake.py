@@ -9,9 +9,9 @@ from typing import Any
 
 from jobrunner import clock, durations, jsontext
 from jobrunner.errors import NotEncodable
+from jobrunner.masking import Mask
 from jobrunner.store.logs import Line
 from jobrunner.worker import lines
-from jobrunner.worker.masking import Mask
 from jobrunner.worker.spool import Spool
 
 LEVELS = frozenset({"debug", "info", "warning", "error"})
@@ -87,7 +87,7 @@ class Intake:
         text = None if context is None else jsontext.dumps(context)
         size = len(message)
         line = Line(
-            self.now(), level, "system", None, None, lines.cut(lines.clean(self._mask(message)))[0], text
+            self.now(), level, "system", None, None, lines.cut(lines.settled(self._mask(message)))[0], text
         )
         self._spool.put([line], size, urgent=True, essential=True)
 
@@ -126,7 +126,7 @@ class Intake:
 
     def _line(self, frame: Mapping[str, Any]) -> None:
         level, stream = frame.get("level"), frame.get("stream")
-        message = lines.clean(self._mask(_text(frame.get("message"))))
+        message = lines.settled(self._mask(_text(frame.get("message"))))
         context = _context(frame.get("context"))
         if context is not None:
             context = self._masked_json(context)
@@ -185,24 +185,25 @@ class Intake:
         self._put([line], len(message) + len(context), urgent=True)
 
     def _put(self, made: list[Line], size: int, *, urgent: bool = False) -> None:
+        # a line takes a byte at least, or there would be room for blank ones for ever
+        size = max(size, len(made))
         if size > self._room:
-            made = self._within_room(made)
-            size = sum(len(line.message.encode()) for line in made)
+            made, size = self._within_room(made)
         self._room -= size
         self._spool.put(made, size, urgent=urgent or self._first)
         self._first = False
 
-    def _within_room(self, made: list[Line]) -> list[Line]:
-        room, kept = self._room, 0
-        for line in made:
-            room -= len(line.message.encode())
-            if room < 0:
+    def _within_room(self, made: list[Line]) -> tuple[list[Line], int]:
+        used = 0
+        for kept, line in enumerate(made):
+            size = len(line.message.encode()) or 1
+            if used + size > self._room:
                 # Once full it stays full: no short line slips in after a long one was dropped.
-                self._room = 0
-                break
-            kept += 1
-        self.excess_lines += len(made) - kept
-        return made[:kept]
+                self._room = used
+                self.excess_lines += len(made) - kept
+                return made[:kept], used
+            used += size
+        return made, used
 
     def _moment(self, at: object) -> str:
         if not isinstance(at, str) or len(at) != 27:
@@ -216,7 +217,7 @@ class Intake:
     def _short(self, value: object, most: int) -> str | None:
         if value is None:
             return None
-        return lines.cut(lines.clean(self._mask(_text(value))), most)[0]
+        return lines.cut(lines.settled(self._mask(_text(value))), most)[0]
 
     def _masked_json(self, context: str) -> str | None:
         masked = self._mask(context)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from jobrunner import clock, identifiers
+from jobrunner.masking import Mask
 from jobrunner.settings import Settings
 from jobrunner.states import is_held
 from jobrunner.store.bundling import Share
@@ -17,7 +18,6 @@ from jobrunner.store.journal import Move, Moving
 from jobrunner.store.logs import JobState, Tail
 from jobrunner.worker import verdict
 from jobrunner.worker.intake import Intake
-from jobrunner.worker.masking import Mask
 from jobrunner.worker.pulse import Pulse
 from jobrunner.worker.spool import Spool
 from jobrunner.worker.verdict import Outcome

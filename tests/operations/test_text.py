@@ -154,6 +154,7 @@ def test_what_json_does_not_have_is_refused_before_any_row(sqlite_url, runner, s
     with pytest.raises(PayloadNotEncodable) as refused:
         runner.start("t.echo", {"value": value})
     assert refused.value.message.encode() and refused.value.hint
+    assert list(refused.value.fields) == ["value"] and ": value " in refused.value.message
     assert sql("SELECT count(*) FROM jobrunner_job") == [(0,)]
 
 
