@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,11 @@ def perform(
             return {"kind": "done", "outcome": "cancelled"}
         job_type = _find(context.type, failures)
         value = (invoke or run_to_end)(_prepared(job_type, context))
-        return {"kind": "done", "outcome": "returned", "result": encode(value, result_max_bytes)}
+        try:
+            return {"kind": "done", "outcome": "returned", "result": encode(value, result_max_bytes)}
+        except _Refused as refused:
+            # it has returned all the same: what it returned does not decide once it was asked to end
+            return {"kind": "done", "outcome": "returned"} | refused.told
     except _Refused as refused:
         return {"kind": "done", "outcome": "raised"} | refused.told
     except BaseException as error:
@@ -67,10 +71,9 @@ def rehearse() -> None:
     from jobrunner.handlers import registry
 
     for job_type in registry.all_types():
-        try:
-            _signature(job_type.handler)
-        except (TypeError, ValueError):
-            continue
+        parameters = job_type.parameters
+        if not job_type.takes_instance:
+            _known_misfit(job_type.handler, frozenset({*parameters.names, parameters.context_name} - {None}))
 
 
 def run_to_end(body: Callable[[], Any], on_start: OnStart | None = None) -> Any:
@@ -125,7 +128,7 @@ def _find(type: str, failures: Sequence[ImportFailure]) -> JobType:
 def _prepared(job_type: JobType, context: JobContext) -> Callable[[], Any]:
     if not job_type.takes_instance:
         keywords = _bound(job_type.parameters, context)
-        _check_call(job_type, job_type.handler, keywords)
+        _refuse(job_type, _known_misfit(job_type.handler, frozenset(keywords)))
         return lambda: job_type.handler(**keywords)
     if job_type.parameters.names:
         _bound(job_type.parameters, context)
@@ -151,7 +154,7 @@ def _run_instance(job_type: JobType, context: JobContext) -> Any:
         except BadRegistration as error:
             raise _refused("handler_contract_mismatch", error) from error
     keywords = _bound(parameters, context)
-    _check_call(job_type, run, keywords)
+    _refuse(job_type, _misfit(run, keywords))
     return run(**keywords)
 
 
@@ -167,21 +170,26 @@ def _bound(parameters: Any, context: JobContext) -> dict[str, Any]:
     return keywords
 
 
-def _check_call(job_type: JobType, function: Callable[..., Any], keywords: dict[str, Any]) -> None:
+def _refuse(job_type: JobType, misfit: str | None) -> None:
+    if misfit is not None:
+        message = f"The handler of {job_type.type} cannot be called with its parameters: {misfit}."
+        raise _Refused("handler_contract_mismatch", "TypeError", message)
+
+
+def _misfit(function: Callable[..., Any], names: Collection[str]) -> str | None:
+    """Returns why a call with these keywords would not reach the function, or None."""
     try:
-        signature = _signature(function)
+        signature = inspect.signature(function)
     except (TypeError, ValueError):
-        return
+        return None
     try:
-        signature.bind(**keywords)
+        signature.bind(**dict.fromkeys(names))
     except TypeError as error:
-        message = f"The handler of {job_type.type} cannot be called with its parameters: {error}."
-        raise _Refused("handler_contract_mismatch", "TypeError", message) from error
+        return str(error)
+    return None
 
 
-@lru_cache(maxsize=1024)
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(function)
+_known_misfit = lru_cache(maxsize=1024)(_misfit)
 
 
 def _refused(reason: str, error: Exception) -> _Refused:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from jobrunner import identifiers, jsontext, processes
 from jobrunner.errors import StoreError
+from jobrunner.masking import Mask
 from jobrunner.settings import Settings
 from jobrunner.store import refusals
 from jobrunner.store.claims import Claimed
@@ -18,7 +19,6 @@ from jobrunner.version import __version__
 from jobrunner.worker import verdict
 from jobrunner.worker.death import Error
 from jobrunner.worker.intake import Intake
-from jobrunner.worker.masking import Mask
 from jobrunner.worker.spool import Spool
 from jobrunner.worker.verdict import Outcome, Said
 from jobrunner.worker.writer import Writer
@@ -115,7 +115,7 @@ def what_was_refused(
         refused.append(("line", jsontext.dumps({"lines": lines, "queued": len(spool)})))
     if progress:
         refused.append(("progress", jsontext.dumps(dict(progress))))
-    if outcome is not None and outcome.said is Said.RETURNED:
+    if outcome is not None and outcome.said is Said.RETURNED and outcome.error is None:
         refused.append(("result", outcome.result or "null"))
     elif outcome is not None:
         told = {"said": outcome.said.value, "cause": outcome.cause, "error": _failure(outcome)}
@@ -135,17 +135,21 @@ def _failure(outcome: Outcome) -> dict[str, str] | None:
 
 
 def reported(frame: Mapping[str, Any], mask: Mask) -> tuple[Said, str | None, Error | None]:
-    """Returns what a ``done`` frame says: how the handler ended, its result, its error."""
-    if frame.get("outcome") == "returned":
-        result = frame.get("result")
-        return Said.RETURNED, result if isinstance(result, str) else None, None
-    if frame.get("outcome") == "cancelled":
-        return Said.CANCELLED, None, None
+    """Returns what a ``done`` frame says: how the handler ended, its result, its error.
+
+    What returned has an error when its result cannot be kept.
+    """
 
     def text(name: str) -> str:
         return mask(str(frame.get(name) or ""))
 
-    return Said.RAISED, None, Error(
+    outcome, result = frame.get("outcome"), frame.get("result")
+    if outcome == "cancelled":
+        return Said.CANCELLED, None, None
+    if outcome == "returned" and not frame.get("reason_code"):
+        return Said.RETURNED, result if isinstance(result, str) else None, None
+    error = Error(
         text("error_class") or "Exception", text("reason_code") or "handler_error", text("message"),
         text("traceback") or None,
     )  # fmt: skip
+    return Said.RETURNED if outcome == "returned" else Said.RAISED, None, error

@@ -43,7 +43,8 @@ class Cause(StrEnum):
 class Outcome:
     """What happened to the child of one attempt.
 
-    ``error`` is what the handler raised, or why the process died when it was not the worker that ended it.
+    ``error`` is what the handler raised, why what it returned cannot be kept, or why the process died when it was
+    not the worker that ended it.
     ``cause`` is set when the worker began to end the child before it had said anything, and
     ``cause_text`` tells it to people.
     """
@@ -75,7 +76,7 @@ def decide(
         move = _requested(row, outcome, actor)
     elif outcome.cause is Cause.INTERRUPTED:
         move = _interrupted(row, outcome, actor)
-    elif outcome.said is Said.RETURNED and outcome.cause is None:
+    elif outcome.said is Said.RETURNED and outcome.error is None:
         move = Move(Trigger.SUCCEED, actor, changes={"result": outcome.result})
     elif row["idempotent"] and row["budget_used"] < row["max_attempts"]:
         move = _retried(row, outcome, actor, chance)

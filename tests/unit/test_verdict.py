@@ -126,6 +126,17 @@ def test_a_process_that_was_lost_without_a_word_passes_the_gate_of_a_lost_worker
         assert "not known" in move.changes["error_message"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "trigger"),
+    [(None, Trigger.FAIL), ("cancel", Trigger.CONFIRM_CANCEL), ("stop", Trigger.CONFIRM_STOP), ("kill", Trigger.CONFIRM_STOP)],
+)  # fmt: skip
+def test_a_result_that_cannot_be_kept_does_not_decide_after_a_request(mode, trigger):
+    returned = Outcome(Said.RETURNED, error=Error("ResultTooLarge", "result_too_large", "It is too large."))
+    (move,) = decide(row(mode), returned, "worker:h:1")
+    assert move.trigger is trigger
+    assert move.changes.get("error_reason_code") == (None if mode == "cancel" else "result_too_large")
+
+
 @pytest.mark.parametrize("mode", ["stop", "kill"])
 def test_what_the_handler_raised_under_force_is_kept(mode):
     (move,) = decide(row(mode), outcome(Said.RAISED), "worker:h:1")

@@ -15,7 +15,7 @@ def voices(ctx: JobContext, name: str = "you") -> dict[str, str]:
     """Speaks in every way."""
     print("printed")
     print("to stderr", file=sys.stderr)
-    ctx.info("by context", a=1)
+    ctx.info("by context\r\n10%\r20%\r", a=1)
     with ctx.step("one", "First", index=1, total=1):
         ctx.progress(50, "half")
         print("inside")
@@ -34,6 +34,13 @@ def asks(ctx: JobContext) -> None:
     JobRunner().cancel(ctx.job_id)
     while True:
         ctx.check_cancelled()
+
+
+@job("i.returns")
+def returns(ctx: JobContext, mode: str) -> dict[str, object]:
+    """Returns what is no JSON, after it was asked to end."""
+    getattr(JobRunner(), mode)(ctx.job_id)
+    return {"no": object()}
 
 
 @job("i.slow", timeout=0.2)
@@ -69,7 +76,7 @@ def test_an_inline_job_has_ended_when_start_returns(inline, capsys):
     said = [(line.stream, line.message, line.step) for line in inline.logs(started.job_id).lines]
     assert ("stdout", "printed", None) in said
     assert ("stderr", "to stderr", None) in said
-    assert ("log", "by context", None) in said
+    assert ("log", "by context\n20%", None) in said
     assert ("stdout", "inside", "one") in said
     assert capsys.readouterr() == ("", "")
 
@@ -82,6 +89,13 @@ def test_its_failure_is_the_jobs_not_the_callers(inline):
 
 def test_a_cancel_is_a_flag_that_it_looks_at(inline):
     assert inline.start("i.asks").status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("mode", "status"), [("cancel", "cancelled"), ("stop", "stopped"), ("kill", "stopped")]
+)
+def test_what_a_handler_returns_after_a_request_does_not_decide(inline, mode, status):
+    assert inline.start("i.returns", {"mode": mode}).status == status
 
 
 def test_a_timeout_is_a_flag_too(inline):
