@@ -101,6 +101,13 @@ class Backoff:
     jitter: float = 0.1
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise InvalidTime(
+                    f"Backoff {name} {value!r} is not a number.",
+                    hint="Give plain numbers; base and cap are in seconds.",
+                    fields={name: "is not a number"},
+                )
         if not (0 <= self.base <= LONGEST and 1 <= self.factor <= 100 and 0 <= self.cap <= LONGEST):
             raise InvalidTime("Backoff wants 0 <= base, 1 <= factor <= 100 and 0 <= cap, in seconds.")
         if not 0 <= self.jitter <= 1:

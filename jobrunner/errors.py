@@ -1,46 +1,20 @@
 """Every error that the library raises.
 
 JobRunnerError
-├── BadInput                 the caller asked for something that cannot be (exit 2, HTTP 422)
-│   ├── InvalidParams          invalid_params
-│   ├── PayloadNotEncodable    payload_not_encodable
-│   ├── ParamsTooLarge         params_too_large
-│   ├── InvalidField           invalid_field
-│   ├── InvalidTime            invalid_time
-│   ├── HandlerNotRegistered   handler_not_registered
-│   ├── AmbiguousJob           ambiguous_job
-│   ├── LauncherRefused        launcher_refused
-│   └── NotOverHttp            not_over_http
-├── BadRegistration          a job type is declared wrongly
-│   ├── InvalidJobType         invalid_job_type
-│   ├── DuplicateJobType       duplicate_job_type
-│   └── UnsupportedParameter   unsupported_parameter
-├── JobNotFound              job_not_found (exit 3)
-├── TokenNotFound            token_not_found (exit 3)
-├── Unauthorized             unauthorized (exit 4, HTTP 401)
-├── Forbidden                forbidden (exit 4, HTTP 403)
-├── JobNotFinished           job_not_finished
-├── JobFailed                job_failed
-├── WaitTimeout              wait_timeout (also a TimeoutError, exit 124)
-├── StoreError               the database does not do what is asked (exit 125)
-│   ├── InvalidConfiguration   invalid_configuration
-│   ├── BadDatabaseUrl         bad_database_url
-│   ├── DriverMissing          driver_missing
-│   ├── DatabaseUnavailable    database_unavailable
-│   ├── DatabaseReadOnly       database_read_only
-│   ├── DatabaseFull           database_full
-│   ├── SchemaMissing          schema_missing
-│   ├── SchemaOutdated         schema_outdated
-│   ├── StoreFailure           store_failure
-│   ├── ServerUnavailable      server_unavailable
-│   └── ServerFailure          server_failure
-├── LaunchFailed             launch_failed
-├── IllegalTransition        illegal_transition
-├── TransitionConflict       transition_conflict
-├── Superseded               superseded
-└── NotEncodable             not_encodable
+├── BadInput                the caller asked for something that cannot be (exit 2, HTTP 422)
+│   └── InvalidParams, PayloadNotEncodable, ParamsTooLarge, InvalidField, InvalidTime, HandlerNotRegistered,
+│       AmbiguousJob, LauncherRefused, NotOverHttp
+├── BadRegistration         a job type is declared wrongly
+│   └── InvalidJobType, DuplicateJobType, UnsupportedParameter
+├── JobNotFound, TokenNotFound     (exit 3)
+├── Unauthorized, Forbidden        (exit 4, HTTP 401 and 403)
+├── JobNotFinished, JobFailed, WaitTimeout (also a TimeoutError, exit 124)
+├── StoreError              the database does not do what is asked (exit 125)
+│   └── InvalidConfiguration, BadDatabaseUrl, DriverMissing, DatabaseUnavailable, DatabaseReadOnly, DatabaseFull,
+│       SchemaMissing, SchemaOutdated, StoreFailure, ServerUnavailable, ServerFailure
+└── LaunchFailed, IllegalTransition, TransitionConflict, Superseded, NotEncodable
 
-JobCancelled               not an error: the way out of a handler that was asked to end
+JobCancelled                not an error: the way out of a handler that was asked to end
 """
 
 from __future__ import annotations
@@ -84,6 +58,7 @@ class BadInput(JobRunnerError):
     """The request is not valid."""
 
     code = "bad_input"
+    default_hint = "Change what the message names and try again."
 
 
 class InvalidParams(BadInput):
@@ -97,7 +72,7 @@ class PayloadNotEncodable(BadInput):
     """The parameters cannot be written as JSON."""
 
     code = "payload_not_encodable"
-    default_hint = "Pass null, booleans, finite numbers, valid text, lists and objects with text keys."
+    default_hint = "Use null, booleans, finite numbers, valid text, lists and objects with text keys."
 
 
 class ParamsTooLarge(BadInput):
@@ -111,6 +86,7 @@ class InvalidField(BadInput):
     """A field of the request is not valid."""
 
     code = "invalid_field"
+    default_hint = "Change the field that is named; jobrunner COMMAND --help says what each takes."
 
 
 class InvalidTime(BadInput):
@@ -138,6 +114,7 @@ class LauncherRefused(BadInput):
     """This launcher cannot start such a job."""
 
     code = "launcher_refused"
+    default_hint = "Use the launcher detached or pool."
 
 
 class NotOverHttp(BadInput):
@@ -151,6 +128,7 @@ class BadRegistration(JobRunnerError):
     """The job type is declared wrongly."""
 
     code = "bad_registration"
+    default_hint = "Change what @job(…) or register(…) is given, or the signature of the handler."
 
 
 class InvalidJobType(BadRegistration):
@@ -170,6 +148,7 @@ class UnsupportedParameter(BadRegistration):
     """A parameter of the handler cannot be stored."""
 
     code = "unsupported_parameter"
+    default_hint = "Take what JSON has, by name: text, numbers, booleans, lists, objects and models of them. Look secrets up in the handler."
 
 
 class JobNotFound(JobRunnerError):
@@ -197,6 +176,7 @@ class Forbidden(JobRunnerError):
     """Whoever asks may not do this."""
 
     code = "forbidden"
+    default_hint = "Use a token that may; make one with: jobrunner token create NAME --scope SCOPE"
 
 
 class JobNotFinished(JobRunnerError):
@@ -214,6 +194,7 @@ class JobFailed(JobRunnerError):
     """
 
     code = "job_failed"
+    default_hint = "See what it said with: jobrunner logs ID"
 
     def __init__(
         self, message: str | None = None, *, status: str = "failed", error_class: str | None = None,
@@ -240,12 +221,14 @@ class StoreError(JobRunnerError):
     """The store cannot be used."""
 
     code = "store_error"
+    default_hint = "See what is wrong with: jobrunner doctor"
 
 
 class InvalidConfiguration(StoreError):
     """A setting is not valid."""
 
     code = "invalid_configuration"
+    default_hint = "Change it where it is set: a keyword, JOBRUNNER_ and its name, .env, jobrunner.toml or pyproject.toml."
 
 
 class BadDatabaseUrl(StoreError):
@@ -321,27 +304,32 @@ class LaunchFailed(JobRunnerError):
     """No worker process could be started."""
 
     code = "launch_failed"
+    default_hint = "Mend the cause and try again; a job that failed by it runs again with: jobrunner retry ID"
 
 
 class IllegalTransition(JobRunnerError):
     """The state machine has no such edge."""
 
     code = "illegal_transition"
+    default_hint = "See what may be done in each status, and by whom, with: jobrunner machine"
 
 
 class TransitionConflict(JobRunnerError):
     """The job moved on meanwhile."""
 
     code = "transition_conflict"
+    default_hint = "Look how it stands with: jobrunner status ID, and try again."
 
 
 class Superseded(JobRunnerError):
     """Another worker holds the job now; nothing was written."""
 
     code = "superseded"
+    default_hint = "Nothing is to be done: the worker that holds the job goes on with it."
 
 
 class NotEncodable(JobRunnerError):
     """The value cannot be written as JSON."""
 
     code = "not_encodable"
+    default_hint = "Use null, booleans, finite numbers, valid text, lists and objects with text keys."

@@ -193,7 +193,7 @@ def _findable(**texts: object) -> None:
     for name, value in texts.items():
         reason = None if value is None else names.unstorable(value)
         if reason is not None:
-            raise InvalidField(f"{name} {reason}.", fields={name: reason})
+            raise InvalidField(f"{name} {reason}.", hint=names.hint_of(reason), fields={name: reason})
 
 
 def _whole(name: str, value: int) -> None:

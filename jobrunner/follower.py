@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from jobrunner import clock
+from jobrunner import clock, durations
 from jobrunner.errors import (
     DatabaseUnavailable,
     JobFailed,
@@ -17,7 +17,7 @@ from jobrunner.errors import (
 from jobrunner.models import JobError, StatusModel
 from jobrunner.states import Status
 
-LIMIT = 1000
+LIMIT, SHOWN = 1000, 200
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
 # how long a follower bears a database or a server that does not answer
 PATIENCE = 600.0
@@ -41,13 +41,16 @@ class Follower:
         self._look_at, self._limit, self._known = look_at, limit, known
         self._away_since: float | None = None
 
-    def look(self) -> StatusModel | None:
-        """Returns the job with what is new, or None when nothing answers; raises JobNotFound.
+    def look(self, shown: int = 0) -> StatusModel | None:
+        """Returns the job with what is new, or None when nothing answers; one that is not there is settled.
 
-        With a limit of 0 nothing of the ledger is read, and the job is settled by its status alone.
+        With a limit of 0 nothing of the ledger is read, and the job is settled by its status alone; then come
+        the first ``shown`` rows.
         """
         try:
             seen = self._look_at(self.cursor, self._limit)
+            if shown and seen.job is not None and Status(seen.job.status).is_settled:
+                seen = self._look_at(0, shown)
         except (DatabaseUnavailable, ServerUnavailable):
             self._away_since = self._away_since or clock.monotonic()
             if not self._known() or clock.monotonic() - self._away_since > PATIENCE:
@@ -56,7 +59,8 @@ class Follower:
             return None
         self.away, self._away_since = False, None
         if seen.job is None:
-            raise JobNotFound(f"There is no job {self.job}.")
+            self.settled = True
+            return seen
         self.cursor = seen.last_seq
         complete = self._limit == 0 or (not seen.has_more and self.cursor >= seen.job.last_seq)
         self.settled = complete and Status(seen.job.status).is_settled
@@ -71,28 +75,29 @@ def follow(follower: Follower) -> Iterator[dict[str, Any]]:
     What goes away is waited for, ten minutes at most; the cursor makes sure that nothing is lost or told twice.
     """
     while not follower.settled:
-        try:
-            seen = follower.look()
-        except JobNotFound:
-            return
+        seen = follower.look()
         yield from (item.model_dump(mode="json") for item in (seen.events if seen else ()))
         if not follower.settled:
             clock.sleep(follower.pause)
 
 
-def wait(follower: Follower, timeout: float | None = None) -> StatusModel:
+def wait(follower: Follower, timeout: str | float | None = None) -> StatusModel:
     """Returns the status of a job once it is terminal or parked.
 
-    Raises WaitTimeout after ``timeout`` seconds and JobNotFound. Bears a restart as ``follow`` does.
+    Raises WaitTimeout after ``timeout`` (seconds, or "90s", "2h"), JobNotFound and InvalidTime. Bears a restart as
+    ``follow`` does.
     """
-    deadline = None if timeout is None else clock.monotonic() + timeout
+    patience = None if timeout is None else durations.seconds(timeout, "timeout")
+    deadline = None if patience is None else clock.monotonic() + patience
     while True:
-        seen = follower.look()
+        seen = follower.look(SHOWN)
+        if seen is not None and seen.job is None:
+            raise JobNotFound(f"There is no job {follower.job}.")
         if seen is not None and follower.settled:
             return seen
         left = LONGEST_PAUSE if deadline is None else deadline - clock.monotonic()
         if left <= 0:
-            raise WaitTimeout(f"Job {follower.job} was still going on after {timeout:g} seconds.")
+            raise WaitTimeout(f"Job {follower.job} was still going on after {patience:g} seconds.")
         clock.sleep(min(follower.pause, left))
 
 
@@ -100,6 +105,10 @@ def outcome(asked: object, job_id: int, type: str, status: str, result: Any, err
     """Returns the result of a job that succeeded; raises JobNotFinished or JobFailed for any other."""
     if status == Status.SUCCEEDED:
         return result
+    if status == Status.PARKED:
+        raise JobNotFinished(
+            f"Job {asked} is parked.", hint=f"A person decides about it; see: jobrunner explain {asked}"
+        )
     if not Status(status).is_terminal:
         raise JobNotFinished(f"Job {asked} is {status}.")
     error = error or JobError()

@@ -48,24 +48,27 @@ def _refuse_constant(name: str) -> Any:
 def _check(value: Any, path: str, depth: int) -> None:
     if value is None or isinstance(value, str | bool):
         return
-    where = path or "the value"
     if isinstance(value, int):
         if value.bit_length() > 4096:
-            raise NotEncodable(f"{where} is an integer of more than 4096 bits")
+            raise _refusal(path, "is an integer of more than 4096 bits")
         return
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
-            raise NotEncodable(f"{where} is {value}, which JSON does not have")
+            raise _refusal(path, f"is {value}, which JSON does not have")
         return
     if depth > DEEPEST:
         raise NotEncodable(f"is nested more than {DEEPEST} levels deep")
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise NotEncodable(f"{where} has a key that is not text: {key!r}")
+                raise _refusal(path, f"has a key that is not text: {key!r}")
             _check(item, f"{path}.{key}"[:200] if path else key[:200], depth + 1)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             _check(item, f"{path}[{index}]"[:200], depth + 1)
     else:
-        raise NotEncodable(f"{where} is of type {type(value).__name__}, which JSON does not have")
+        raise _refusal(path, f"is of type {type(value).__name__}, which JSON does not have")
+
+
+def _refusal(path: str, reason: str) -> NotEncodable:
+    return NotEncodable(f"{path or 'the value'} {reason}", fields={path: reason})

@@ -13,16 +13,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from jobrunner import clock, identifiers, scopes
-from jobrunner.errors import LaunchFailed
+from jobrunner import clock, codes, identifiers, scopes
+from jobrunner.errors import JobRunnerError, LaunchFailed
 from jobrunner.failpoints import failpoint
-from jobrunner.processes import WORKER
+from jobrunner.processes import MARK, WORKER
 from jobrunner.settings import Settings
 
-__all__ = ["LaunchFailed", "become", "foreground", "nursery", "spawn"]
+__all__ = ["LaunchFailed", "become", "directory", "foreground", "nursery", "spawn"]
 
 PATIENCE = 20.0
 TAKEN = b"taken"
+BROKEN = 125
 _SCOPED_PATIENCE, _NOT_AGAIN = 5.0, 300.0
 _refused_at = float("-inf")
 _PIPE = 65_536
@@ -31,10 +32,10 @@ _MINIMAL = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV",
     "LD_LIBRARY_PATH",
 )  # fmt: skip
-# They speak of descriptors and of a supervisor that a process of its own does not have.
-_OF_SERVERS = frozenset(
+# They speak of descriptors, of a supervisor and of an attempt that a process of its own does not have.
+_OF_THIS_PROCESS = frozenset(
     {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"}
-    | {"WERKZEUG_SERVER_FD", "WERKZEUG_RUN_MAIN"}
+    | {"WERKZEUG_SERVER_FD", "WERKZEUG_RUN_MAIN", MARK, WORKER}
 )
 _TOLD = 2000
 
@@ -88,26 +89,30 @@ def foreground(order: Mapping[str, Any], settings: Settings | None = None) -> in
     """Runs a worker as a child of this process and returns its exit code: 0 succeeded or cancelled, else 1.
 
     SIGINT and SIGTERM are passed on, and the worker then ends its job in order; if this process dies
-    the worker does the same. Raises LaunchFailed when no process can be started.
+    the worker does the same. Raises LaunchFailed when no process can be started, and what the worker says of a
+    store that cannot be used.
     """
     chosen = settings or Settings.from_order(order["settings"])
     failpoint("spawn.foreground.before")
     try:
         process = subprocess.Popen(
-            _command(), stdin=subprocess.PIPE, close_fds=True, start_new_session=True, env=environment(chosen)
-        )
+            _command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=True, start_new_session=True,
+            env=environment(chosen),
+        )  # fmt: skip
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise LaunchFailed(f"No worker process could be started: {error}") from error
     failpoint("spawn.foreground.after")
-    with _passing_signals_to(process):
-        try:
-            assert process.stdin is not None
-            process.stdin.write(_encoded({**order, "detach": False, "parent": os.getpid()}))
-            process.stdin.close()
-        except BrokenPipeError:
-            pass
-        code = process.wait()
-    return 0 if code == 0 else 1
+    with process, _passing_signals_to(process):
+        told, _ = process.communicate(_encoded({**order, "detach": False, "parent": os.getpid()}))
+    if process.returncode == BROKEN:
+        raise _told(told)
+    return 0 if process.returncode == 0 else 1
+
+
+def _told(answer: bytes) -> JobRunnerError:
+    told = json.loads(answer.splitlines()[-1])
+    kind = codes.error_of(told["code"]) or JobRunnerError
+    return kind(told["message"], hint=told["hint"], fields=told["fields"])
 
 
 def become(order: Mapping[str, Any], settings: Settings) -> NoReturn:
@@ -154,11 +159,21 @@ def nursery(order: Mapping[str, Any], sock: socket.socket) -> subprocess.Popen[b
     return process
 
 
+def directory() -> str:
+    """Returns the working directory, in which workers start too; raises LaunchFailed when it is gone."""
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise LaunchFailed(
+            f"Nothing can be started here: the working directory is gone ({error.strerror})."
+        ) from error
+
+
 def environment(settings: Settings, own: Mapping[str, str] | None = None) -> dict[str, str]:
     """Returns the environment for a worker and its handlers, as the setting ``worker_env`` says.
 
     Never part of it: jobrunner's own variables, which hold the database password, and those that
-    name descriptors or a supervisor of this process.
+    name descriptors, a supervisor or the attempt of this process.
     """
     given = os.environ if own is None else own
     wanted = settings.worker_env
@@ -168,7 +183,11 @@ def environment(settings: Settings, own: Mapping[str, str] | None = None) -> dic
         kept = {name: value for name, value in given.items() if name in _MINIMAL or name.startswith("LC_")}
     else:
         kept = {name: value for name, value in given.items() if name in wanted}
-    return {n: v for n, v in kept.items() if not n.upper().startswith(OWN_PREFIX) and n not in _OF_SERVERS}
+    return {
+        name: value
+        for name, value in kept.items()
+        if not name.upper().startswith(OWN_PREFIX) and name not in _OF_THIS_PROCESS
+    }
 
 
 def _command() -> list[str]:

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 from jobrunner.errors import InvalidField
 
-_FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_CONTROL, _SURROGATE = frozenset({"Cc", "Zl", "Zp"}), "Cs"
+
+
+class Fault(str):
+    """What is wrong with a value; ``hint`` says how to mend it."""
+
+    __slots__ = ("hint",)
+    hint: str
+
+    def __new__(cls, reason: str, hint: str) -> Self:
+        made = super().__new__(cls, reason)
+        made.hint = hint
+        return made
+
+
+def hint_of(reason: str | None) -> str | None:
+    """Returns how to mend what a ``reason`` says is wrong; None where nothing is known but the reason."""
+    return reason.hint if isinstance(reason, Fault) else None
+
+
+NOT_TEXT = Fault("is not text", "Give text.")
+NOT_UNICODE = Fault("is not valid Unicode", "Give text that is valid UTF-8.")
 
 
 def fault(name: object, longest: int) -> str | None:
@@ -17,29 +39,35 @@ def fault(name: object, longest: int) -> str | None:
     line separators and lone surrogates, and without white space at its edges.
     """
     if not isinstance(name, str):
-        return "is not text"
+        return NOT_TEXT
     if not name.strip():
-        return "is empty"
-    if any(unicodedata.category(character) in _FORBIDDEN for character in name):
-        return "holds a control character or invalid Unicode"
+        return Fault("is empty", "Give one character at least, or leave it out where it may be.")
+    kinds = {unicodedata.category(character) for character in name}
+    if _SURROGATE in kinds:
+        return NOT_UNICODE
+    if kinds & _CONTROL:
+        return Fault("holds a control character", "Take out line breaks, tabs and other control characters.")
     if name != name.strip():
-        return "has white space at its edges"
-    if len(name.encode("utf-8")) > longest:
-        return f"is longer than {longest} bytes"
-    return None
+        return Fault("has white space at its edges", "Take the white space at its edges away.")
+    return _too_long(name, longest)
 
 
 def unstorable(text: object, longest: int | None = None) -> str | None:
     """Returns why no database takes ``text``, or None; ``longest`` counts bytes of UTF-8."""
     if not isinstance(text, str):
-        return "is not text"
+        return NOT_TEXT
     if "\0" in text:
-        return "holds a NUL character"
+        return Fault("holds a NUL character", "Take the NUL characters out.")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        return "is not valid Unicode"
-    if longest is not None and len(text.encode()) > longest:
-        return f"is longer than {longest} bytes"
-    return None
+        return NOT_UNICODE
+    return None if longest is None else _too_long(text, longest)
+
+
+def _too_long(text: str, longest: int) -> Fault | None:
+    size = len(text.encode())
+    if size <= longest:
+        return None
+    return Fault(f"is longer than {longest} bytes", f"Shorten it to {longest} bytes of UTF-8; it has {size}.")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -55,8 +83,12 @@ def pairs(field: str, given: Sequence[str]) -> dict[str, str]:
     """Returns the names and values of texts like ``name=value``; raises InvalidField naming ``field``."""
     found: dict[str, str] = {}
     for text in given:
-        key, equals, value = text.partition("=")
+        key, equals, value = text.partition("=") if isinstance(text, str) else ("", "", "")
         if not equals or not key.strip():
-            raise InvalidField(f"{field} {text!r} is not name=value.", fields={field: "is not name=value"})
+            raise InvalidField(
+                f"{field} {text!r} is not name=value.",
+                hint="Put = between the name and the value, as in shop=7.",
+                fields={field: "is not name=value"},
+            )
         found[key] = value
     return found

@@ -21,7 +21,7 @@ from jobrunner import clock
 from jobrunner.failpoints import failpoint
 
 PROC = "/proc"
-MARK, WORKER = "JOBRUNNER_ATTEMPT", "JOBRUNNER_WORKER"
+MARK, WORKER = "JR_ATTEMPT", "JR_WORKER"
 _DIE_WITH_PARENT, _SUBREAPER = 1, 36
 _OUT_OF_REACH = 201
 _ENDED = ("Z", "X", "x")

@@ -143,8 +143,11 @@ class JobRunner(Verbs):
         """Returns what looks at a job again and again; the caller waits ``pause`` seconds between two looks."""
         return explorer.follower(self._readable, job, after_seq, limit=limit)
 
-    def wait(self, job: Job, timeout: float | None = None) -> StatusModel:
-        """Returns the status once the job is terminal or parked; raises WaitTimeout or JobNotFound."""
+    def wait(self, job: Job, timeout: str | float | None = None) -> StatusModel:
+        """Returns the status once the job is terminal or parked; raises WaitTimeout, JobNotFound or InvalidTime.
+
+        ``timeout`` is in seconds (or "90s", "2h").
+        """
         return follower.wait(self.follower(job, limit=0), timeout)
 
     def result(self, job: Job) -> Any:
@@ -153,13 +156,14 @@ class JobRunner(Verbs):
 
     def jobs(
         self, *, status: str | Sequence[str] = (), type: str | None = None, queue: str | None = None,
-        tag: Mapping[str, str] | None = None, created_by: str | None = None, since: str | datetime | None = None,
+        tag: filtering.Named | None = None, created_by: str | None = None, since: str | datetime | None = None,
         until: str | datetime | None = None, search: str | None = None, worker: str | None = None,
-        param: Mapping[str, Any] | None = None, limit: int = 50, next: str | None = None,
+        param: filtering.Named | None = None, limit: int = 50, next: str | None = None,
     ) -> JobPage:  # fmt: skip
         """Returns a page of jobs, newest first; ``next`` is what the page before gave.
 
-        ``worker`` is the id or host of the latest one; ``param`` maps dotted paths into the parameters to values.
+        ``worker`` is the id or host of the latest one; ``param`` maps dotted paths into the parameters to values. It
+        and ``tag`` may be texts like ``name=value``, too.
         """
         wanted = filtering.wanted(
             status=status, type=type, queue=queue, tag=tag, created_by=created_by, since=since, until=until,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobrunner.cli import exits, output, session
-from jobrunner.cli.options import Json, examples
+from jobrunner.cli.options import Json, Ndjson, examples
 from jobrunner.errors import InvalidField
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def verify(
             with _lines("file", file) as exported:
                 count = _report(Audit.verify_file(exported or (), earlier), as_json=as_json)
         else:
-            count = _report(session.runner().audit.verify(job, earlier), as_json=as_json)
+            runner = session.runner()
+            if session.server() is None and runner.database.is_blank():
+                output.say(f"There is no database file yet that holds jobs: {runner.database.path}")
+            count = _report(runner.audit.verify(job, earlier), as_json=as_json)
     if not as_json:
         output.say(f"{count} finding{'' if count == 1 else 's'}." if count else "The ledger holds.")
     raise typer.Exit(exits.FAILED if count else exits.DONE)
@@ -70,7 +73,7 @@ def head(as_json: Json = False) -> None:
 
 
 @examples("jobrunner audit export > ledger.ndjson", "jobrunner audit export | gzip > ledger.ndjson.gz")
-def export() -> None:
+def export(as_ndjson: Ndjson = False) -> None:
     """Prints the whole ledger as NDJSON, to be verified without a database."""
     for line in session.runner().audit.export():
         output.put(line)

@@ -38,12 +38,14 @@ class UsageFault(JobRunnerError):
     """The command line is not valid."""
 
     code = "usage"
+    default_hint = "See what there is with: jobrunner --help"
 
 
 class InternalFault(JobRunnerError):
     """jobrunner failed in a way that nobody foresaw."""
 
     code = "internal"
+    default_hint = f"See where it happened: set {DEBUG}=1 and try again."
 
 
 def _print_version(asked: bool) -> None:
@@ -113,10 +115,7 @@ def call(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        fault = InternalFault(
-            f"{type(error).__name__}: {error}", hint=f"See where it happened: set {DEBUG}=1 and try again."
-        )
-        return _failed(fault, exits.BROKEN, as_json)
+        return _failed(InternalFault(f"{type(error).__name__}: {error}"), exits.BROKEN, as_json)
 
 
 def _invoke(typed: list[str]) -> int:

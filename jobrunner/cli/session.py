@@ -64,13 +64,22 @@ def local(command: str, *, handlers: bool = False) -> JobRunner:
         None if current.handlers is None else [name for name in current.handlers.split(",") if name.strip()]
     )
     made = JobRunner(database_url=current.database_url, handlers=given)
-    # The working directory counts as it does for ``python -m``, here and in the workers that are started.
-    if not sys.flags.safe_path and "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    if not sys.flags.safe_path and "" not in sys.path:
+        _import_from_here()
     if handlers:
         with redirect_stdout(sys.stderr):
             made.import_failures()
     return made
+
+
+def _import_from_here() -> None:
+    """Makes the working directory count as it does for ``python -m``, here and in the workers that are started."""
+    try:
+        here = os.getcwd()
+    except OSError:
+        return  # it is gone; whoever starts a worker in it is told
+    if here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def _client(url: str) -> Client:
@@ -79,7 +88,7 @@ def _client(url: str) -> Client:
 
     if current.database_url is not None:
         reason = "goes with no --database-url"
-        raise InvalidField(f"--url {reason}.", fields={"url": reason})
+        raise InvalidField(f"--url {reason}.", hint="Leave one of them out.", fields={"url": reason})
     return Client(url, _token())
 
 
@@ -95,7 +104,8 @@ def _token() -> str | None:
             return file.read().strip()
     except (OSError, UnicodeError) as error:
         reason = f"cannot be read ({getattr(error, 'strerror', None) or 'it is not UTF-8'})"
-        raise InvalidConfiguration(f"{TOKEN_FILE} {reason}.", fields={"token": reason}) from None
+        hint = f"Name a file with a token in it, or put the token into {TOKEN}."
+        raise InvalidConfiguration(f"{TOKEN_FILE} {reason}.", hint=hint, fields={"token": reason}) from None
 
 
 def operator() -> str | None:

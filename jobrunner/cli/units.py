@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from jobrunner import processes
+from jobrunner import launcher, processes
 from jobrunner.cli import output, session
 from jobrunner.cli.options import examples
 from jobrunner.errors import InvalidField
@@ -30,7 +29,7 @@ def unit(name: str, settings: Settings) -> str:
     stop = math.ceil(settings.drain_timeout + settings.stop_grace + TO_STORE)
     found = {
         "@PYTHON@": _quoted(sys.executable),
-        "@DIRECTORY@": os.getcwd().replace("%", "%%"),
+        "@DIRECTORY@": launcher.directory().replace("%", "%%"),
         "@USER@": processes.login(),
         "@STOP@": str(stop),
     }

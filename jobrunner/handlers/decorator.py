@@ -116,6 +116,12 @@ def job(
 
     Raises InvalidJobType, UnsupportedParameter, or DuplicateJobType.
     """
+    if not isinstance(type, str):
+        raise InvalidJobType(
+            f"@job takes the name of the type, not {type!r}.",
+            hint='Write @job("shop.import") above the function.',
+            fields={"type": "is not text"},
+        )
     options = TypeOptions(
         title=title,
         queue=queue,

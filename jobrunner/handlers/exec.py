@@ -25,6 +25,7 @@ class ProgramFailed(JobRunnerError):
     """The program did not end with exit code 0."""
 
     code = "program_failed"
+    default_hint = "See what it printed with: jobrunner logs ID"
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)

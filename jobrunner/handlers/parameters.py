@@ -76,23 +76,45 @@ class Parameters:
             raise InvalidParams(
                 f"The parameters of {self.title}: params {reason}.", fields={"params": reason}
             )
+        if any("\ud800" <= character <= "\udfff" for name in given for character in name):
+            reason = "has a name that is not valid Unicode"
+            raise PayloadNotEncodable(
+                f"The parameters of {self.title}: params {reason}.", fields={"params": reason}
+            )
         model, extras = self._read(dict(given))
-        unset = set(self._internal.values()) - model.model_fields_set
         try:
-            stored = model.model_dump(mode="json", by_alias=True, round_trip=True, exclude=unset)
-            if self._extras is not None:
-                stored |= self._extras.dump_python(extras, mode="json", by_alias=True, round_trip=True)
+            stored = self._dumped(model, extras, given)
             text = jsontext.dumps(stored)
-        except NotEncodable as error:
-            raise PayloadNotEncodable(f"The parameters of {self.title}: {error.message}.") from error
-        except (ValueError, RecursionError) as error:
-            raise PayloadNotEncodable(f"The parameters of {self.title}: {str(error)[:500]}.") from error
+        except (NotEncodable, ValueError, RecursionError) as error:
+            raise self._unencodable(model, extras, given) from error
         if _MASK in text and _holds_secret([given]):
             raise InvalidParams(
                 f"The parameters of {self.title} hold a secret; parameters are stored in the clear."
             )
         self._read_text(text, stored)
         return stored
+
+    def _dumped(self, model: BaseModel, extras: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        """Returns what was given under ``names``, as JSON has it."""
+        own = {self._internal[name] for name in names if name in self._internal}
+        stored = model.model_dump(mode="json", by_alias=True, round_trip=True, include=own)
+        if self._extras is not None:
+            others = {name: value for name, value in extras.items() if name in names}
+            stored |= self._extras.dump_python(others, mode="json", by_alias=True, round_trip=True)
+        return stored
+
+    def _unencodable(
+        self, model: BaseModel, extras: dict[str, Any], given: Mapping[str, Any]
+    ) -> PayloadNotEncodable:
+        """Returns the error that names each parameter that JSON cannot carry."""
+        reasons: dict[str, str] = {}
+        for name in given:
+            try:
+                jsontext.dumps(self._dumped(model, extras, (name,)))
+            except (NotEncodable, ValueError, RecursionError) as error:
+                reasons[name] = _why_unencodable(name, error)
+        told = "; ".join(f"{name} {reason}" for name, reason in reasons.items())
+        return PayloadNotEncodable(f"The parameters of {self.title}: {told}.", fields=reasons)
 
     def bind(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the keyword arguments that stored ``params`` mean, defaults included.
@@ -224,6 +246,15 @@ def _refuse_unstorable(name: str, hint: Any) -> None:
 def unsupported(name: str, reason: str) -> UnsupportedParameter:
     """Returns the error that says why parameter ``name`` cannot be one."""
     return UnsupportedParameter(f"Parameter {name} {reason}.", fields={name: reason})
+
+
+def _why_unencodable(name: str, error: Exception) -> str:
+    if not isinstance(error, NotEncodable):
+        return f"cannot be written as JSON ({str(error)[:200]})"
+    for path, reason in error.fields.items():
+        inside = path.removeprefix(name).lstrip(".")
+        return f"{reason} (at {inside})" if inside else reason
+    return error.message
 
 
 def _holds(value: Any, part: int | str) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jobrunner import names
 from jobrunner.durations import Backoff
 from jobrunner.errors import DuplicateJobType, HandlerNotRegistered, InvalidJobType, InvalidParams
+from jobrunner.names import Fault
 
 if TYPE_CHECKING:
     from jobrunner.handlers.parameters import Parameters
@@ -61,7 +62,8 @@ class JobType:
         faults = {name: reason for name, reason in self._faults() if reason is not None}
         if faults:
             told = "; ".join(f"{name} {reason}" for name, reason in faults.items())
-            raise InvalidJobType(f"Job type {self.type!r}: {told}.", fields=faults)
+            hint = " ".join(filter(None, map(names.hint_of, faults.values())))
+            raise InvalidJobType(f"Job type {self.type!r}: {told}.", hint=hint, fields=faults)
 
     @property
     def import_name(self) -> str | None:
@@ -108,13 +110,13 @@ class JobType:
 
     def _faults(self) -> list[tuple[str, str | None]]:
         idempotent: Any = self.idempotent
-        attempts = number_fault(self.max_attempts, ATTEMPTS)
+        attempts = _number_fault(self.max_attempts, ATTEMPTS, "Give a whole number, 1 for no second attempt.")
         several = attempts is None and self.max_attempts > 1 and not self.idempotent
         return [
             ("type", names.fault(self.type, TYPE_BYTES)),
             ("title", None if self.title is None else names.fault(self.title, TITLE_BYTES)),
             ("queue", names.fault(self.queue, QUEUE_BYTES)),
-            ("priority", number_fault(self.priority, PRIORITIES)),
+            ("priority", priority_fault(self.priority)),
             ("idempotent", None if isinstance(idempotent, bool) else "is not a boolean"),
             (
                 "max_attempts",
@@ -192,11 +194,17 @@ def discard_module(module: str) -> None:
             del _types[name]
 
 
-def number_fault(value: object, allowed: range) -> str | None:
-    """Returns what is wrong with a whole number that must be in ``allowed``, or None."""
+def priority_fault(value: object) -> Fault | None:
+    """Returns what is wrong with a priority, or None."""
+    return _number_fault(
+        value, PRIORITIES, "Give a whole number, 0 for the usual; what has a higher one runs first."
+    )
+
+
+def _number_fault(value: object, allowed: range, hint: str) -> Fault | None:
     if isinstance(value, int) and not isinstance(value, bool) and value in allowed:
         return None
-    return f"is not a whole number from {allowed[0]} to {allowed[-1]}"
+    return Fault(f"is not a whole number from {allowed[0]} to {allowed[-1]}", hint)
 
 
 def _replaces(new: JobType, known: JobType) -> bool:

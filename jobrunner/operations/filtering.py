@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,28 +10,35 @@ from jobrunner import jsontext
 from jobrunner.durations import ago, moment
 from jobrunner.errors import InvalidField, NotEncodable
 from jobrunner.names import pairs
+from jobrunner.operations.acting import refuse
 from jobrunner.store.lists import Filter
+
+Named = Mapping[str, Any] | str | Sequence[str]
+"""Names and values, as a mapping or as texts like ``name=value``."""
 
 
 def wanted(
-    *, status: str | Sequence[str], type: str | None, queue: str | None, tag: Mapping[str, str] | None,
+    *, status: str | Sequence[str], type: str | None, queue: str | None, tag: Named | None,
     created_by: str | None, since: str | datetime | None, until: str | datetime | None, search: str | None,
-    worker: str | None, param: Mapping[str, Any] | None, next: str | None,
+    worker: str | None, param: Named | None, next: str | None,
 ) -> Filter:  # fmt: skip
-    """Returns the filter that these options of a list mean; raises InvalidField or InvalidTime naming the one at fault."""
+    """Returns the filter that these options of a list mean; raises InvalidField or InvalidTime naming the one at fault.
+
+    Keys and tags are trimmed as they were when they were stored.
+    """
     if next is not None and not (str(next).isdecimal() and str(next).isascii() and len(str(next)) < 19):
         raise InvalidField("next is not what a page gave.", fields={"next": "is not what a page gave"})
     return Filter(
-        status=(status,) if isinstance(status, str) else tuple(status),
-        type=type,
-        queue=queue,
-        tags=tuple((tag or {}).items()),
-        created_by=created_by,
+        status=_listed("status", status),
+        type=_trimmed(type),
+        queue=_trimmed(queue),
+        tags=tuple((name.strip(), _bare(value)) for name, value in _named("tag", tag).items()),
+        created_by=_trimmed(created_by),
         since=None if since is None else moment("since", since),
         until=None if until is None else moment("until", until),
         search=search,
         worker=worker,
-        params=tuple((path, _shown(value)) for path, value in (param or {}).items()),
+        params=tuple((path, _shown(value)) for path, value in _named("param", param).items()),
         before_id=None if next is None else int(next),
     )
 
@@ -58,6 +65,30 @@ def spoken(
         "worker": worker or None,
         "param": pairs("param", [one for one in param if one]),
     }
+
+
+def _listed(field: str, given: str | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(given, str):
+        return (given,)
+    refuse(field, None if isinstance(given, Iterable) else "is neither text nor a list of texts")
+    return tuple(given)
+
+
+def _named(field: str, given: Named | None) -> Mapping[str, Any]:
+    found = (
+        given if isinstance(given, Mapping) else pairs(field, _listed(field, () if given is None else given))
+    )
+    refuse(field, None if all(isinstance(name, str) for name in found) else "has a name that is not text")
+    return found
+
+
+def _trimmed(given: str | None) -> str | None:
+    """Returns a key without blank edges, None for a blank one; what is no text is refused where it is looked for."""
+    return _bare(given) or None
+
+
+def _bare(given: Any) -> Any:
+    return given.strip() if isinstance(given, str) else given
 
 
 def _shown(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
@@ -70,14 +69,14 @@ def spawning(settings: Settings) -> Spawn:
 def order(
     settings: Settings, job_id: int, type: str, token: str | None, due_in: float = 0.0
 ) -> dict[str, Any]:
-    """Returns what a worker process is told on its standard input; raises OSError without a working directory."""
+    """Returns what a worker process is told on its standard input; raises LaunchFailed without a working directory."""
     return {
         "job_id": job_id,
         "token": token,
         "due_in": due_in,
         "settings": settings.to_order(),
         "sys_path": [entry for entry in sys.path if isinstance(entry, str)],
-        "cwd": os.getcwd(),
+        "cwd": launcher.directory(),
         "modules": _modules(settings, type),
         "scope": "none",
         "detach": token is not None,

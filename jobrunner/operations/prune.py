@@ -28,7 +28,7 @@ def prune(
     call. Without ``statuses`` the rows of workers that ended as long ago go too. Raises InvalidField for
     a status that is not terminal: what is active is never pruned.
     """
-    said = checked_reason(reason)
+    said = checked_reason(database, reason)
     chosen = tuple(dict.fromkeys(statuses)) or PRUNABLE
     for status in chosen:
         if status not in PRUNABLE:
@@ -48,7 +48,7 @@ def prune(
                     continue
         removed.update(pruning.remove(database, [job[1] for job in group], chosen, before, actor, said))
     gone = 0
-    while not statuses and (part := workers.forget(database, before, AT_ONCE)):
+    while not statuses and not database.is_blank() and (part := workers.forget(database, before, AT_ONCE)):
         gone += part
     return Pruned(dry_run=False, before=before, jobs=dict(removed), workers=gone)
 

@@ -44,7 +44,7 @@ def relaunch(
 def fail_launch(database: Database, job_id: int, token: str, actor: str, reason: str) -> None:
     """Fails a job whose launch by ``token`` brought no process about; nothing when somebody else has moved it on."""
     # paths in it may hold bytes that are no Unicode
-    told = reason.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+    told = database.mask(reason.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode())
     _fail(database, job_id, actor, told, lambda row: claims.may_claim(row, token, 0))
 
 

@@ -13,14 +13,11 @@ from jobrunner.durations import Backoff
 from jobrunner.errors import (
     BadInput,
     InvalidField,
-    InvalidParams,
     LauncherRefused,
-    NotEncodable,
     ParamsTooLarge,
-    PayloadNotEncodable,
     StoreError,
 )
-from jobrunner.handlers.registry import PRIORITIES, JobType, number_fault
+from jobrunner.handlers.registry import JobType, priority_fault
 from jobrunner.models import StartResult
 from jobrunner.operations import launch
 from jobrunner.operations.acting import refuse
@@ -194,11 +191,10 @@ def prepare(
     delay, at = _when(options)
     if launcher == "inline" and (delay or at or options.hold or in_session):
         raise LauncherRefused(
-            "An inline job runs at once, in the caller: no delay, hold or session goes with it.",
-            hint="Use the launcher detached or pool.",
+            "An inline job runs at once, in the caller: no delay, hold or session goes with it."
         )
     if options.priority is not None:
-        refuse("priority", number_fault(options.priority, PRIORITIES))
+        refuse("priority", priority_fault(options.priority))
     checked, encoded = _params(settings, job_type, params)
     own_key = job_type.lock_key_for(checked) if options.lock_key is None else options.lock_key
     backoff = job_type.backoff or Backoff(settings.retry_backoff, cap=settings.retry_backoff_cap)
@@ -231,16 +227,8 @@ def prepare(
 def _params(
     settings: Settings, job_type: JobType, params: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any], str]:
-    if params is not None and not isinstance(params, Mapping):
-        raise InvalidParams("The parameters must be an object.", fields={"params": "is not an object"})
-    try:
-        checked = job_type.parameters.validate(params or {})
-        encoded = jsontext.dumps(checked)
-    except (NotEncodable, RecursionError) as error:
-        reason = error.message if isinstance(error, NotEncodable) else "is nested too deeply"
-        raise PayloadNotEncodable(
-            f"The parameters cannot be stored: {reason}.", fields={"params": reason}
-        ) from error
+    checked = job_type.parameters.validate(params)
+    encoded = jsontext.dumps(checked)
     size = len(encoded.encode())
     if size > settings.params_max_bytes:
         reason = f"take {size} bytes, {settings.params_max_bytes} are allowed"
@@ -250,7 +238,11 @@ def _params(
 
 def _when(options: Options) -> tuple[float, str | None]:
     if options.delay is not None and options.at is not None:
-        raise InvalidField("Give delay or at, not both.", fields={"delay": "and at exclude each other"})
+        raise InvalidField(
+            "Give delay or at, not both.",
+            hint="Leave one of them out: delay counts from now, at is a moment.",
+            fields={"delay": "and at exclude each other"},
+        )
     if options.at is None:
         return (0.0 if options.delay is None else durations.seconds(options.delay, "delay")), None
     return 0.0, durations.moment("at", options.at)
@@ -280,6 +272,8 @@ def _tags(tags: Mapping[str, str] | None) -> dict[str, str]:
         key = text_field("tags", name, TAG_BYTES)
         if key is None:
             raise InvalidField("A tag has no name.", fields={"tags": "has a blank name"})
+        if key in found:
+            raise InvalidField(f"Two tags are called {key}.", fields={"tags": f"names {key} twice"})
         if not isinstance(value, str | int | float):
             raise InvalidField(f"tag {key} is not text.", fields={f"tags.{key}": "is not text"})
         found[key] = text_field(f"tags.{key}", str(value), VALUE_BYTES) or ""

@@ -53,7 +53,8 @@ def every(database: Database) -> list[TokenModel]:
 
 def revoke(database: Database, name: str) -> TokenModel:
     """Ends a token at once, and every session that was opened with it; raises TokenNotFound."""
-    row = tokens.revoke(database, name)
+    known = names.fault(name, NAME_BYTES) is None and not database.is_blank()
+    row = tokens.revoke(database, name) if known else None
     if row is None:
         raise TokenNotFound(f"There is no token called {name!r}.")
     return _model(row)

@@ -44,7 +44,7 @@ def work(
         "scope": "none",
         "settings": told,
         "sys_path": [entry for entry in sys.path if isinstance(entry, str)],
-        "cwd": os.getcwd(),
+        "cwd": launcher.directory(),
         "modules": list(settings.handlers),
         "capacity": settings.capacity,
         "queues": list(queues or settings.queues),

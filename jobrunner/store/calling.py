@@ -16,7 +16,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from jobrunner.errors import StoreError
 from jobrunner.states import Status
 from jobrunner.store.database import Database, Row
-from jobrunner.store.retrying import translate
 
 CHANNEL = "jobrunner"
 LISTENER = "jobrunner-listener"
@@ -63,7 +62,7 @@ class Ear:
         except StoreError:
             raise
         except SQLAlchemyError as error:
-            raise translate(error, self._database.where) from error
+            raise self._database.told(error) from error
         except Exception as error:  # the driver's own: it is not imported where another database is used
             self.close()
             raise StoreError(f"{self._database.where} is not heard any more: {error}") from error

@@ -25,7 +25,7 @@ def differences(database: Database) -> list[str]:
 
     Empty when there is none. Raises SchemaMissing for a database without our tables.
     """
-    if database.path is not None and not database.has_schema():
+    if database.is_blank():
         raise SchemaMissing(f"The database {database.where} has no jobrunner tables.")
 
     def work(connection: Connection) -> list[str]:

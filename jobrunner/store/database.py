@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
-from weakref import WeakSet
 
 from sqlalchemy import TextClause, column, create_engine, event, text
 from sqlalchemy.engine import Connection, CursorResult, Dialect, Engine, RowMapping
@@ -18,8 +17,10 @@ from sqlalchemy.exc import NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from jobrunner import clock, failpoints
-from jobrunner.errors import BadDatabaseUrl, DatabaseUnavailable, DriverMissing, SchemaMissing
+from jobrunner.errors import BadDatabaseUrl, DatabaseUnavailable, DriverMissing, SchemaMissing, StoreError
 from jobrunner.failpoints import AckLost, failpoint
+from jobrunner.masking import Mask
+from jobrunner.store import forking
 from jobrunner.store.dialects import parse_url, shown, sqlite_uri
 from jobrunner.store.retrying import Kind, TryAgain, again, kind_of, translate
 
@@ -37,8 +38,14 @@ class Database:
     """
 
     def __init__(self, url: str, *, pooled: bool = True, empty: Callable[[], Engine] | None = None) -> None:
-        self.url, self.dialect = parse_url(url)
-        self.where = shown(self.url)
+        try:
+            self.url, self.dialect = parse_url(url)
+        except OSError as error:
+            raise DatabaseUnavailable(
+                "The database is a file in the working directory, and that is gone.",
+                hint="Change to a directory that exists, or give the whole path of the file.",
+            ) from error
+        self.where, self.mask = shown(self.url), Mask(url)
         self.path = self.url.database if self.dialect.name == "sqlite" else None
         self.reached = False
         self.schema_seen = False
@@ -48,8 +55,7 @@ class Database:
         self._clock_read = ("", float("-inf"))
         self._engine: Engine | None = None
         self._pid = 0
-        if self.path is not None:
-            _files.add(self)
+        forking.survive(self)
 
     def write(self, work: Callable[[Connection], T], *, patience: float = PATIENCE) -> T:
         """Runs ``work`` in a writing transaction and returns what it returned, once COMMIT has answered.
@@ -62,7 +68,7 @@ class Database:
 
     def read(self, work: Callable[[Connection], T], *, patience: float = PATIENCE) -> T:
         """Runs ``work`` in a short reading transaction of its own, again when the connection broke."""
-        if self.path is not None and not self.has_schema():
+        if self.is_blank():
             if self._empty is None:
                 raise SchemaMissing(f"The database {self.where} has no jobrunner tables.")
             with self._guard, self._empty().connect() as connection:
@@ -77,16 +83,19 @@ class Database:
         except TryAgain as refused:
             left = patience - (clock.monotonic() - began)
             if left <= 0:
-                raise translate(refused.error, self.where) from refused.error
-        return again(attempt, patience=left, where=self.where)
+                raise self.told(refused.error) from refused.error
+        return again(attempt, patience=left, told=self.told)
 
     def _once(self, work: Callable[[Connection], T], *, write: bool) -> T:
+        if self.path is None:
+            return self._transaction(work, write=write)
+        with forking.gate:
+            return self._transaction(work, write=write)
+
+    def _transaction(self, work: Callable[[Connection], T], *, write: bool) -> T:
         try:
-            if write and self.path is not None and not os.path.isdir(os.path.dirname(self.path)):
-                raise DatabaseUnavailable(
-                    f"There is no directory for the database file {self.path}.",
-                    hint="Create the directory first.",
-                )
+            if write:
+                self._check_directory()
             with self._connect() as connection:
                 connection.info["jobrunner_write"] = write
                 result = work(connection)
@@ -99,7 +108,11 @@ class Database:
             kind = kind_of(error)
             if kind is Kind.TRANSIENT or (kind is Kind.AWAY and self.reached and self.path is None):
                 raise TryAgain(error) from error
-            raise translate(error, self.where) from error
+            raise self.told(error) from error
+
+    def told(self, error: SQLAlchemyError) -> StoreError:
+        """Returns what a driver's error means to a user of this database."""
+        return translate(error, self.where, self.path)
 
     def _connect(self) -> Connection:
         try:
@@ -119,6 +132,15 @@ class Database:
                         self._engine.dispose(close=False)
                     self._engine, self._pid = self._create_engine(), os.getpid()
         return self._engine
+
+    def before_fork(self) -> None:
+        """Closes a file that no thread uses: a connection that a fork copies takes the parent's locks for its own."""
+        if self.path is not None:
+            self.close()
+
+    def after_fork(self) -> None:
+        """Makes anew, in the child, what another thread of the parent may have held."""
+        self._guard = threading.Lock()
 
     def close(self) -> None:
         """Closes the pooled connections; the next transaction opens new ones."""
@@ -179,14 +201,27 @@ class Database:
         except sqlite3.Error as error:
             raise OperationalError(statement, None, error) from error
 
-    def has_schema(self) -> bool:
-        """True when the SQLite file exists and has our tables."""
-        if self.path is not None and not self._has_schema and os.path.exists(self.path):
+    def is_blank(self) -> bool:
+        """True while a SQLite file, or our tables in it, are still to be made.
+
+        Raises DatabaseUnavailable without a directory for the file.
+        """
+        if self.path is None or self._has_schema:
+            return False
+        self._check_directory()
+        if os.path.exists(self.path):
             found = self._patiently(
                 lambda: self._once(lambda c: c.execute(text(_HAS_SCHEMA)).first(), write=False), PATIENCE
             )
             self._has_schema = found is not None
-        return self._has_schema
+        return not self._has_schema
+
+    def _check_directory(self) -> None:
+        if self.path is not None and not os.path.isdir(os.path.dirname(self.path)):
+            raise DatabaseUnavailable(
+                f"There is no directory for the database file {self.path}.",
+                hint="Create the directory first.",
+            )
 
     def now(self, connection: Connection) -> str:
         """Returns the database clock as canonical text, whatever the session's time zone; on SQLite this host's."""
@@ -285,17 +320,6 @@ def _commit_at_points(connection: Connection, work: Callable[..., Any]) -> None:
     except AckLost as lost:
         raise OperationalError("COMMIT", None, lost, connection_invalidated=True) from lost
 
-
-_files: WeakSet[Database] = WeakSet()
-
-
-def _close_files() -> None:
-    # an idle SQLite connection that a fork copies takes the parent's file locks for its own
-    for database in list(_files):
-        database.close()
-
-
-os.register_at_fork(before=_close_files)
 
 _CLOCK_KEPT = 1.0
 _IN_TRANSACTION = 1  # MySQL's SERVER_STATUS_IN_TRANS

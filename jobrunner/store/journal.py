@@ -56,6 +56,7 @@ class LockHeld(JobRunnerError):
     """Another job holds the lock key."""
 
     code = "lock_held"
+    default_hint = "Wait until that job ends, or cancel it."
 
 
 Decision = Callable[[Row], Sequence[Move]]

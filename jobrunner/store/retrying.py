@@ -6,6 +6,7 @@ no answer: look for the op_id before doing it again) and *fatal* (translated to 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from enum import StrEnum
@@ -109,7 +110,11 @@ def _sqlite_kind(driver: sqlite3.Error) -> Kind:
         return Kind.NO_TABLE
     if "no such column" in text or "has no column" in text:
         return Kind.NO_COLUMN
-    return _SQLITE.get((getattr(driver, "sqlite_errorcode", 0) or 0) & 0xFF, Kind.FATAL)
+    return _SQLITE.get(_code(driver), Kind.FATAL)
+
+
+def _code(driver: object) -> int:
+    return (getattr(driver, "sqlite_errorcode", 0) or 0) & 0xFF
 
 
 def _postgres_kind(state: str | None, error: DBAPIError) -> Kind:
@@ -127,12 +132,20 @@ def is_unique_violation(error: BaseException) -> bool:
     return isinstance(error, IntegrityError) and kind_of(error) is Kind.UNIQUE
 
 
-def translate(error: SQLAlchemyError, where: str) -> StoreError:
-    """Returns the StoreError that tells a user what a driver's error means; ``where`` is the masked URL."""
+def translate(error: SQLAlchemyError, where: str, path: str | None = None) -> StoreError:
+    """Returns the StoreError that tells a user what a driver's error means.
+
+    ``where`` is the masked URL, ``path`` the file of a SQLite database.
+    """
     orig = getattr(error, "orig", None)
     detail = " ".join(str(part) for part in (orig.args if orig and orig.args else (error,)))
     detail = detail.strip().splitlines()[0][:300] if detail.strip() else type(error).__name__
-    match kind_of(error):
+    kind = kind_of(error)
+    if path is not None:
+        told = _of_file(_code(orig), kind, where, path, detail)
+        if told is not None:
+            return told
+    match kind:
         case Kind.AWAY:
             return DatabaseUnavailable(f"The database {where} does not answer: {detail}")
         case Kind.TRANSIENT:
@@ -151,6 +164,39 @@ def translate(error: SQLAlchemyError, where: str) -> StoreError:
             return StoreFailure(f"The database {where} refused: {detail}")
 
 
+def _of_file(code: int, kind: Kind, where: str, path: str, detail: str) -> StoreError | None:
+    """Returns what is wrong with a SQLite file; SQLite itself says of a full or read-only disk that it cannot be read."""
+    if kind not in (Kind.AWAY, Kind.READ_ONLY):
+        return None
+    told = f"The database {where} cannot be used: {detail}"
+    if code in _BROKEN:
+        return DatabaseUnavailable(told, hint=_BROKEN[code])
+    directory = os.path.dirname(path)
+    if kind is Kind.READ_ONLY or not all(
+        os.access(one, os.W_OK) for one in (directory, path) if os.path.exists(one)
+    ):
+        return DatabaseReadOnly(f"The database {where} cannot be written: {detail}", hint=_FILE_HINT)
+    try:
+        disk = os.statvfs(directory)
+    except OSError:
+        return DatabaseUnavailable(told, hint=_FILE_HINT)
+    if disk.f_bavail * disk.f_frsize < _ROOM:
+        return DatabaseFull(f"The disk of the database {where} is full: {detail}")
+    return DatabaseUnavailable(told, hint=_FILE_HINT)
+
+
+_FILE_HINT = (
+    "SQLite writes beside the file even to read it: this user has to be allowed to read and write the file and its"
+    " directory, and the disk must not be mounted read-only."
+)
+_BROKEN = {
+    sqlite3.SQLITE_NOTADB: "The file holds something else: name another one in the database URL, or move this one away.",
+    sqlite3.SQLITE_CORRUPT: "Restore the file from a backup; what can be read of it: sqlite3 FILE .recover",
+}
+# what it takes beside the file to open it
+_ROOM = 64 * 1024
+
+
 class TryAgain(Exception):
     """Nothing is decided yet; ``error`` is what the driver said."""
 
@@ -159,10 +205,10 @@ class TryAgain(Exception):
         self.error = error
 
 
-def again(attempt: Callable[[], T], *, patience: float, where: str) -> T:
+def again(attempt: Callable[[], T], *, patience: float, told: Callable[[SQLAlchemyError], StoreError]) -> T:
     """Runs a function that opens its own transaction, anew each time it raises TryAgain.
 
-    Gives up ``patience`` seconds after the first try with the StoreError that the last error means.
+    Gives up ``patience`` seconds after the first try with what is ``told`` of the last error.
     """
     try:
         return Retrying(
@@ -172,4 +218,4 @@ def again(attempt: Callable[[], T], *, patience: float, where: str) -> T:
             reraise=True,
         )(attempt)
     except TryAgain as stopped:
-        raise translate(stopped.error, where) from stopped.error
+        raise told(stopped.error) from stopped.error

@@ -65,7 +65,7 @@ def version(database: Database, *, patience: float = PATIENCE) -> int | None:
             raise
 
     try:
-        if database.path is not None and not database.has_schema():
+        if database.is_blank():
             return None
         return database.read(work, patience=patience)
     except SchemaMissing:

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 from jobrunner.errors import InvalidField
 from jobrunner.store import jobs
 from jobrunner.store.database import Database
-from jobrunner.store.retrying import translate
 
 _WAITING = "jobrunner.committed"
 
@@ -35,7 +34,7 @@ def create_in(
             _refuse(f"is on another database: {connection.dialect.name}, not {database.dialect.name}")
         created = jobs.create_in(database, dialect, connection, job)
     except SQLAlchemyError as error:
-        raise translate(error, database.where) from error
+        raise database.told(error) from error
     if created.outcome == "created":
         _after_commit_of(own, committed)
     return created

@@ -3,6 +3,10 @@
 import json
 import os
 import sys
+from typing import Any
+
+BROKEN = 125
+SHOWN = (("error", "message"), ("hint", "hint"))
 
 
 def main() -> int:
@@ -10,6 +14,7 @@ def main() -> int:
     os.chdir(order["cwd"])
     sys.path[:] = order["sys_path"]
     # What is missing here is told to the starter, who still listens.
+    from jobrunner.errors import JobRunnerError
     from jobrunner.failpoints import failpoint
     from jobrunner.worker import standing
 
@@ -22,18 +27,31 @@ def main() -> int:
         standing.leave()
     else:
         standing.stay(order.get("parent"))
-    if order["kind"] == "pool":
-        from jobrunner.worker.pool import run as work
-
+    try:
         return work(order)
+    except JobRunnerError as error:
+        told = error.as_dict()
+        if order["kind"] == "pool":
+            sys.stderr.writelines(f"{name}: {told[key]}\n" for name, key in SHOWN if told[key])
+        else:
+            # to whoever waits for the end of one job
+            os.write(1, json.dumps(told).encode("ascii"))
+        return BROKEN
+
+
+def work(order: dict[str, Any]) -> int:
+    if order["kind"] == "pool":
+        from jobrunner.worker import pool
+
+        return pool.run(order)
     if order.get("due_in"):
         from jobrunner.worker import waiting
 
         if not waiting.until_due(order):
             return 1
-    from jobrunner.worker.single import run
+    from jobrunner.worker import single
 
-    return run(order)
+    return single.run(order)
 
 
 if __name__ == "__main__":

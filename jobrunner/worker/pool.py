@@ -35,14 +35,13 @@ _NURSERY_PAUSES = (0.0, 0.5, 2.0, 5.0, 15.0)
 _LONG = 3600.0
 _HURRIED = 3
 _MOST_TRIES = 3
-_CANNOT_BEGIN = 125
 
 
 def run(order: dict[str, Any]) -> int:
     """Works until told to end, or, as the order says, until nothing is due or so many jobs were claimed.
 
-    Returns 0 when every job in hand was brought to its end or given back, 1 when that was not possible, 125 when it
-    could not begin because the store cannot be used.
+    Returns 0 when every job in hand was brought to its end or given back, 1 when that was not possible. Raises a
+    StoreError when it could not begin.
     """
     processes.adopt_orphans()
     pool = Pool(order)
@@ -97,11 +96,7 @@ class Pool:
 
     def work(self) -> int:
         """Works until it is time to leave; returns the exit code."""
-        try:
-            self._clerk.start()
-        except StoreError as error:
-            _say(f"{error.message} {error.hint or ''}".rstrip())
-            return _CANNOT_BEGIN
+        self._clerk.start()
         self._hearing.start()
         self._sweeping.start()
         while not self._is_done():

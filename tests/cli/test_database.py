@@ -129,6 +129,20 @@ def test_a_file_that_cannot_be_written_is_told(inside: Inside, runner: JobRunner
     assert error_of(inside("cancel", 1, "--json", check=125))["code"] == "database_read_only"
 
 
+@pytest.mark.databases("postgres")
+def test_who_would_run_jobs_of_a_database_that_can_only_be_read_is_told_in_one_message(
+    cli: CommandLine, runner: JobRunner, url: str
+) -> None:
+    job = runner.start("t.noop").job_id
+    only = ["--database-url", f"{url}?options=-c%20default_transaction_read_only%3Don"]
+    told = error_of(cli(*only, "run", job, "--json", check=125))
+    assert (told["code"], bool(told["hint"])) == ("database_read_only", True)
+    for command in (["run", job], ["work", "--once"]):
+        words = cli(*only, *command, check=125).stderr.splitlines()
+        assert [line.partition(" ")[0] for line in words] == ["error:", "hint:"]
+        assert "read-only" in words[0] and words[1] == f"hint: {told['hint']}"
+
+
 @pytest.mark.databases("sqlite")
 def test_a_full_disk_under_the_answer_is_told_and_usage_is_json_too(cli: CommandLine) -> None:
     with open("/dev/full", "w") as full:

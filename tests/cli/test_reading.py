@@ -100,6 +100,9 @@ def test_reading_makes_no_file_and_the_first_start_does(cli: CommandLine, tmp_pa
     own: dict[str, str | None] = {"JOBRUNNER_DATABASE_URL": f"sqlite:///{tmp_path}/new.db"}
     assert cli.json("list", env=own) == {"jobs": [], "next": None}
     assert cli.json("status", 1, env=own, check=3)["found"] is False
+    assert cli.json("prune", env=own)["jobs"] == {}
+    cli("token", "revoke", "ann", env=own, check=3)
+    assert "no database file yet" in cli("audit", "verify", env=own, check=0).stderr
     assert list(tmp_path.iterdir()) == []
     cli("start", "t.noop", "--launcher", "pool", env=own, check=0)
     assert len(cli.json("list", env=own)["jobs"]) == 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -107,6 +109,26 @@ def test_waiting_exits_as_the_job_did(cli: CommandLine) -> None:
     assert cli("wait", job, check=137).stdout == f"{job}\tstopped\n"
 
 
+@pytest.mark.databases("sqlite")
+def test_a_start_where_the_directory_is_gone_is_a_failed_job_that_says_so(cli: CommandLine) -> None:
+    def there(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        gone = cli.directory / "gone"
+        gone.mkdir()
+        command = ["sh", "-c", f'rmdir {gone}; exec "$@"', "sh", sys.executable, "-m", "jobrunner", *args]
+        return subprocess.run(command, cwd=gone, env=os.environ | env, capture_output=True, text=True)
+
+    started = there("start", "t.noop", "--json")
+    assert (started.returncode, json.loads(started.stdout)["outcome"]) == (1, "launch_failed")
+    failed = cli.json("status", json.loads(started.stdout)["job_id"])
+    assert "the working directory is gone" in failed["error"]["message"]
+    followed = there("start", "t.noop", "--follow", "--ndjson")
+    assert (followed.returncode, told(followed.stdout)["trigger"]) == (1, "fail_launch")
+    program = there("exec", "--json", "--", "true")
+    assert (program.returncode, told(program.stderr)["code"]) == (1, "launch_failed")
+    no_store = there("start", "t.noop", "--json", JOBRUNNER_DATABASE_URL="sqlite:///jobs.db")
+    assert (no_store.returncode, told(no_store.stderr)["code"]) == (125, "database_unavailable")
+
+
 def test_following_prints_the_lines_and_exits_as_the_job_did(cli: CommandLine) -> None:
     done = cli("start", "t.lines", "-p", "n:=3", "--follow", check=0)
     assert [line.split("  ")[-1].split()[-2:] for line in done.stdout.splitlines()] == [
@@ -160,4 +182,5 @@ def test_text_that_is_no_utf8_is_refused(cli: CommandLine, sql: Sql) -> None:
         done = cli("start", "t.echo", *arguments, "--launcher", "pool", "--json", check=2)
         assert told(done.stderr)["code"] in ("invalid_params", "payload_not_encodable", "invalid_field")
     assert cli("status", "\udcff", check=3).stdout == "found: false\n"
+    assert told(cli("token", "revoke", "\udcff", "--json", check=3).stderr)["code"] == "token_not_found"
     assert sql("select count(*) from jobrunner_job") == [(0,)]

@@ -6,9 +6,7 @@ import threading
 
 import pytest
 
-from jobrunner.errors import (
-    WaitTimeout,
-)
+from jobrunner.errors import InvalidTime, JobNotFinished, WaitTimeout
 from jobrunner.states import Trigger
 from jobrunner.store import logs
 from tests.operations.places import end, put, take
@@ -22,7 +20,15 @@ def test_a_wait_ends_with_the_job_or_its_own_time(runner) -> None:
     assert isinstance(late.value, TimeoutError)
     threading.Timer(0.2, lambda: end(runner, job, Trigger.PARK_INTERRUPTED)).start()
     assert runner.wait(job, timeout=20).job.status == "parked"
+    assert runner.wait(job, timeout="1h") == runner.status(job)
+    with pytest.raises(JobNotFinished) as parked:
+        runner.result(job)
+    assert "A person decides" in (parked.value.hint or "")
     assert runner.wait(put(runner, "stopped"), timeout=0).job.status == "stopped"
+    for timeout in ("x", -1):
+        with pytest.raises(InvalidTime) as refused:
+            runner.wait(job, timeout)
+        assert list(refused.value.fields) == ["timeout"]
 
 
 def test_a_follower_sees_every_row_once_and_ends_with_the_job(runner) -> None:

@@ -38,6 +38,8 @@ def test_a_list_is_filtered_by_every_part_together(runner) -> None:
         == found(created_by="ann")
         == [first]
     )
+    assert found(created_by=" ann ") == found(queue="mail ") == found(tag=["shop=7", " kind = x "]) == [first]
+    assert found(tag="shop=8") == found(tag=["shop=8"], created_by=" ") == [second]
     assert found(search="IMPORT") == [second, first]
     assert found(search="t.noop") == [third, second]
     assert (
@@ -48,6 +50,20 @@ def test_a_list_is_filtered_by_every_part_together(runner) -> None:
     page = runner.jobs(limit=1).model_dump(mode="json")
     assert list(page["jobs"][0]) == [name for name in JOB_FIELDS if name != "params"]
     assert runner.stats() == {"jobs": {"queued": 1, "failed": 1, "held": 1}}
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        *[("tag", one) for one in ("shop", 5, [5], [("shop", "7")], {5: "7"}, {"shop": 7})],
+        *[("param", one) for one in ("a", 5, [("a", 1)], {5: 1})],
+        *[("status", one) for one in (5, [5], "nope")], ("type", 5), ("queue", 5), ("created_by", 5),
+    ],
+)  # fmt: skip
+def test_a_filter_that_is_none_is_refused_by_its_name(sqlite_url, runner, field, wrong) -> None:
+    with pytest.raises(InvalidField) as refused:
+        runner.jobs(**{field: wrong})
+    assert list(refused.value.fields) == [field] and refused.value.hint
 
 
 def test_jobs_are_found_by_their_parameters_as_they_are_typed(runner) -> None:
@@ -68,6 +84,7 @@ def test_jobs_are_found_by_their_parameters_as_they_are_typed(runner) -> None:
         ]
 
     assert found(shop__id="7") == found(shop__id=7) == [second, first]
+    assert [job.id for job in runner.jobs(param="value.id=70").jobs] == [second]
     assert found(id="70") == [second] and found(id="7") == found(shop__id="70") == found(shop="7") == []
     assert found(dry="true") == found(dry=True) == found(note=7) == [first]
     assert found(dry="null", shop__id="7") == [second]

@@ -115,3 +115,62 @@ print(status, len(runner.jobs(limit=100).jobs))
 def test_a_runner_that_was_used_before_a_fork_works_on_both_sides(url) -> None:
     done = subprocess.run([sys.executable, "-c", FORKER], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("0 42\n", "")
+
+
+FORKER_AMONG_THREADS = """
+import os, threading, time
+from sqlalchemy import text
+from jobrunner import JobRunner
+runner = JobRunner(launcher="pool")
+first = runner.start("t.noop").job_id
+
+def child(start):
+    pid = os.fork()
+    if pid == 0:
+        start()
+        os._exit(0)
+    return os.waitpid(pid, 0)[1]
+
+def beside(start):
+    inside = threading.Event()
+    def work(connection):
+        connection.execute(text(f"UPDATE jobrunner_job SET priority = priority + 1 WHERE id = {first}"))
+        inside.set()
+        time.sleep(0.3)
+    thread = threading.Thread(target=runner.database.write, args=(work,))
+    thread.start()
+    inside.wait()
+    try:
+        return child(start)
+    finally:
+        thread.join()
+
+def busy():
+    while not over.is_set():
+        runner.start("t.noop")
+
+codes = [beside(lambda: runner.start("t.noop")), beside(lambda: JobRunner().start("t.noop"))]
+began = time.monotonic()
+codes.append(runner.database.write(lambda _: child(lambda: None)))
+assert time.monotonic() - began < 3
+over = threading.Event()
+threads = [threading.Thread(target=busy) for _ in range(3)]
+for thread in threads:
+    thread.start()
+codes += [child(lambda: runner.start("t.noop")) for _ in range(10)]
+over.set()
+for thread in threads:
+    thread.join()
+runner.start("t.noop")
+print(codes, runner.status(first).job.priority)
+"""
+
+
+def test_a_process_that_is_forked_while_threads_write_writes_like_any_other(url) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKER_AMONG_THREADS],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == (f"{[0] * 13} 2\n", "")

@@ -95,7 +95,7 @@ def test_a_limit_counts_bytes(runner, field, longest) -> None:
     [
         ({"priority": 2**31}, "priority"), ({"priority": True}, "priority"), ({"priority": "1"}, "priority"),
         ({"tags": {"n" * 65: "v"}}, "tags"), ({"tags": {"n": "é" * 101}}, "tags.n"), ({"tags": {" ": "v"}}, "tags"),
-        ({"tags": {"n": None}}, "tags.n"), ({"tags": ["n"]}, "tags"), ({"tags": {"n": "a\nb"}}, "tags.n"),
+        ({"tags": {"n": None}}, "tags.n"), ({"tags": ["n"]}, "tags"), ({"tags": {"n": "1", "n ": "2"}}, "tags"), ({"tags": {"n": "a\nb"}}, "tags.n"),
         ({"launcher": "cron"}, "launcher"), ({"hold": "no"}, "hold"), ({"delay": 1, "at": "2030-01-01T00:00:00Z"}, "delay"),
     ],
 )  # fmt: skip
@@ -251,7 +251,7 @@ from jobrunner import JobRunner
 runner = JobRunner(launcher="detached")
 runner.types(), runner.stats()
 if sys.argv[1] == "no interpreter":
-    sys.executable = "/nonexistent/python"
+    sys.executable = "/nonexistent/password=pw/python"
 else:
     os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")
 found = runner.start("t.noop", lock_key="k")
@@ -261,8 +261,10 @@ print(json.dumps([item.model_dump() for item in (found, verb, *many)]))
 """
 
 
-@pytest.mark.parametrize("cause", ["no interpreter", "no directory"])
-def test_a_job_whose_worker_cannot_be_launched_is_failed_and_its_lock_is_free(runner, cause) -> None:
+@pytest.mark.parametrize(
+    ("cause", "told"), [("no interpreter", "password=***"), ("no directory", "the working directory is gone")]
+)
+def test_a_job_whose_worker_cannot_be_launched_is_failed_and_its_lock_is_free(runner, cause, told) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LAUNCHLESS, cause], capture_output=True, text=True, timeout=60
     )
@@ -276,7 +278,8 @@ def test_a_job_whose_worker_cannot_be_launched_is_failed_and_its_lock_is_free(ru
         )
     assert (verb["outcome"], verb["status"], verb["reason_code"]) == ("done", "failed", "launch_failed")
     seen = runner.status(found["job_id"])
-    assert seen.error.reason_code == "launch_failed" and seen.error.message
+    assert seen.error.reason_code == "launch_failed" and told in seen.error.message
+    assert told in seen.events[-1].reason and "pw/" not in seen.error.message
     assert [move.trigger for move in runner.history(found["job_id"]).transitions] == [
         "create",
         "fail_launch",

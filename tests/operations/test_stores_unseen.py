@@ -11,6 +11,7 @@ import pytest
 
 from jobrunner import JobRunner
 from jobrunner.errors import (
+    DatabaseUnavailable,
     SchemaMissing,
     SchemaOutdated,
 )
@@ -30,9 +31,15 @@ def test_a_read_of_a_file_that_is_not_there_finds_nothing_and_makes_nothing(empt
     runner = JobRunner()
     every_read(runner)
     assert sorted(store.directory.iterdir()) == before
-    every_read(JobRunner(database_url="sqlite:////nonexistent/deep/jobs.db"))
     assert runner.start("t.noop", launcher="pool").outcome == "queued"
     assert len(runner.jobs().jobs) == 1
+
+
+def test_a_read_where_the_directory_is_not_there_is_refused_as_a_write_is() -> None:
+    runner = JobRunner(database_url="sqlite:////nonexistent/deep/jobs.db", launcher="pool")
+    for call in (runner.stats, lambda: runner.status(1), runner.audit.verify, lambda: runner.start("t.noop")):
+        with pytest.raises(DatabaseUnavailable, match="no directory"):
+            list(call())
 
 
 @pytest.mark.databases("sqlite")

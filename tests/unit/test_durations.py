@@ -99,6 +99,13 @@ def test_a_backoff_out_of_range_is_refused(numbers):
         Backoff(*numbers)
 
 
+@pytest.mark.parametrize(("numbers", "field"), [(("1s",), "base"), ((1, 2, None), "cap"), ((True,), "base")])
+def test_a_backoff_that_is_no_number_is_refused_by_its_name(numbers, field):
+    with pytest.raises(InvalidTime) as refused:
+        Backoff(*numbers)
+    assert refused.value.fields == {field: "is not a number"}
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

@@ -159,13 +159,20 @@ def test_what_json_does_not_have_is_not_encodable(value):
         parameters(handler).validate({"anything": value})
 
 
-def test_a_cycle_is_not_encodable():
-    def handler(anything) -> None: ...
+def test_each_parameter_that_json_does_not_have_is_named_with_where_it_is_wrong():
+    def handler(first, second: float = 0.0, **more) -> None: ...
 
-    value: list[Any] = []
-    value.append(value)
-    with pytest.raises(PayloadNotEncodable):
-        parameters(handler).validate({"anything": value})
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    given = {"first": {"a": [1, float("inf")]}, "second": float("nan"), "third": cycle, "fourth": "fine"}
+    with pytest.raises(PayloadNotEncodable) as refused:
+        parameters(handler).validate(given)
+    assert list(refused.value.fields) == ["first", "second", "third"]
+    assert refused.value.fields["first"] == "is inf, which JSON does not have (at a[1])"
+    assert "second is nan" in refused.value.message and "third cannot be written" in refused.value.message
+    with pytest.raises(PayloadNotEncodable) as refused:
+        parameters(handler).validate({"first": 1, "\ud800": 2})
+    assert list(refused.value.fields) == ["params"]
 
 
 def test_the_context_is_found_by_its_annotation_wherever_it_stands():

@@ -80,6 +80,15 @@ def test_a_type_says_what_it_is():
     assert found in registry.all_types()
 
 
+def test_a_decorator_without_its_name_is_refused_at_once():
+    with pytest.raises(InvalidJobType, match="takes the name of the type") as refused:
+
+        @job  # type: ignore[arg-type]
+        def forgotten() -> None: ...
+
+    assert "@job(" in (refused.value.hint or "")
+
+
 @pytest.mark.parametrize("name", ["", " ", "a ", "a\n", "a\x00b", "\ud800", "x" * 129, "ü" * 65, None, 7])
 def test_a_type_name_is_clean_text_of_at_most_128_bytes(name):
     assert faults(name) == ["type"]

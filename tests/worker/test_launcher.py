@@ -19,7 +19,7 @@ from tests.worker.workbed import is_gone
 
 OWN = {
     "PATH": "/bin", "HOME": "/root", "LC_ALL": "C", "SHOP": "7", "JOBRUNNER_DATABASE_URL": "mysql://u:p@h/d",
-    "jobrunner_token": "x", "LISTEN_FDS": "1", "WERKZEUG_SERVER_FD": "3",
+    "jobrunner_token": "x", "LISTEN_FDS": "1", "WERKZEUG_SERVER_FD": "3", "JR_ATTEMPT": "7",
 }  # fmt: skip
 
 
