@@ -191,9 +191,7 @@ def result(database: Database, job: int | str) -> Any:
 
 def _findable(**texts: object) -> None:
     for name, value in texts.items():
-        reason = None if value is None else names.unstorable(value)
-        if reason is not None:
-            raise InvalidField(f"{name} {reason}.", hint=names.hint_of(reason), fields={name: reason})
+        names.refuse(name, None if value is None else names.unstorable(value))
 
 
 def _whole(name: str, value: int) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 from jobrunner.errors import InvalidField
 
+Named = Mapping[str, Any] | str | Sequence[str]
+"""Names and values: as a mapping, or as one or several texts like ``name=value``."""
 _CONTROL, _SURROGATE = frozenset({"Cc", "Zl", "Zp"}), "Cs"
 
 
@@ -26,6 +28,12 @@ class Fault(str):
 def hint_of(reason: str | None) -> str | None:
     """Returns how to mend what a ``reason`` says is wrong; None where nothing is known but the reason."""
     return reason.hint if isinstance(reason, Fault) else None
+
+
+def refuse(field: str, reason: str | None) -> None:
+    """Raises InvalidField naming ``field`` when there is a ``reason`` to, with the hint that belongs to it."""
+    if reason is not None:
+        raise InvalidField(f"{field} {reason}.", hint=hint_of(reason), fields={field: reason})
 
 
 NOT_TEXT = Fault("is not text", "Give text.")
@@ -79,7 +87,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return plain[found[0]] if found else None
 
 
-def pairs(field: str, given: Sequence[str]) -> dict[str, str]:
+def pairs(field: str, given: Iterable[str]) -> dict[str, str]:
     """Returns the names and values of texts like ``name=value``; raises InvalidField naming ``field``."""
     found: dict[str, str] = {}
     for text in given:
@@ -90,5 +98,25 @@ def pairs(field: str, given: Sequence[str]) -> dict[str, str]:
                 hint="Put = between the name and the value, as in shop=7.",
                 fields={field: "is not name=value"},
             )
-        found[key] = value
+        if found.setdefault(key, value) != value:
+            raise InvalidField(
+                f"{field} {key} has two values.", hint="Give it once.", fields={field: f"{key} has two values"}
+            )
+    return found
+
+
+def listed(field: str, given: str | Iterable[str]) -> tuple[str, ...]:
+    """Returns one text or several as several; raises InvalidField naming ``field`` for what is neither."""
+    if isinstance(given, str):
+        return (given,)
+    refuse(field, None if isinstance(given, Iterable) else "is neither text nor a list of texts")
+    return tuple(given)
+
+
+def named(field: str, given: Named | None) -> Mapping[str, Any]:
+    """Returns names and values however they were given; raises InvalidField naming ``field``."""
+    found = (
+        given if isinstance(given, Mapping) else pairs(field, listed(field, () if given is None else given))
+    )
+    refuse(field, None if all(isinstance(name, str) for name in found) else "has a name that is not text")
     return found

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from jobrunner import names
-from jobrunner.errors import InvalidField
 from jobrunner.models import ActionResult
 from jobrunner.states import Status
 from jobrunner.store import journal, views
@@ -15,6 +14,7 @@ from jobrunner.store.database import Database, Row
 from jobrunner.store.journal import LockHeld, Move
 
 REASON_BYTES, ACTOR_BYTES = 60_000, 255
+refuse = names.refuse
 KINDS = ("starter", "worker", "reaper", "operator", "scheduler", "system")
 
 
@@ -113,9 +113,3 @@ def checked_actor(actor: str, kind: str) -> str:
         actor = actor.strip() if actor.partition(":")[0] in KINDS else f"{kind}:{actor.strip()}"
     refuse("actor", names.fault(actor, ACTOR_BYTES) or (None if actor.partition(":")[2] else "has no name"))
     return actor
-
-
-def refuse(field: str, reason: str | None) -> None:
-    """Raises InvalidField naming ``field`` when there is a ``reason`` to, with the hint of a Fault."""
-    if reason is not None:
-        raise InvalidField(f"{field} {reason}.", hint=names.hint_of(reason), fields={field: reason})

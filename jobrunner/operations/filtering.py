@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from jobrunner import jsontext
 from jobrunner.durations import ago, moment
 from jobrunner.errors import InvalidField, NotEncodable
-from jobrunner.names import pairs
-from jobrunner.operations.acting import refuse
+from jobrunner.names import Named, listed, named, pairs
 from jobrunner.store.lists import Filter
-
-Named = Mapping[str, Any] | str | Sequence[str]
-"""Names and values, as a mapping or as texts like ``name=value``."""
 
 
 def wanted(
@@ -29,16 +25,16 @@ def wanted(
     if next is not None and not (str(next).isdecimal() and str(next).isascii() and len(str(next)) < 19):
         raise InvalidField("next is not what a page gave.", fields={"next": "is not what a page gave"})
     return Filter(
-        status=_listed("status", status),
+        status=listed("status", status),
         type=_trimmed(type),
         queue=_trimmed(queue),
-        tags=tuple((name.strip(), _bare(value)) for name, value in _named("tag", tag).items()),
+        tags=tuple((name.strip(), _bare(value)) for name, value in named("tag", tag).items()),
         created_by=_trimmed(created_by),
         since=None if since is None else moment("since", since),
         until=None if until is None else moment("until", until),
         search=search,
         worker=worker,
-        params=tuple((path, _shown(value)) for path, value in _named("param", param).items()),
+        params=tuple((path, _shown(value)) for path, value in named("param", param).items()),
         before_id=None if next is None else int(next),
     )
 
@@ -65,21 +61,6 @@ def spoken(
         "worker": worker or None,
         "param": pairs("param", [one for one in param if one]),
     }
-
-
-def _listed(field: str, given: str | Sequence[str]) -> tuple[str, ...]:
-    if isinstance(given, str):
-        return (given,)
-    refuse(field, None if isinstance(given, Iterable) else "is neither text nor a list of texts")
-    return tuple(given)
-
-
-def _named(field: str, given: Named | None) -> Mapping[str, Any]:
-    found = (
-        given if isinstance(given, Mapping) else pairs(field, _listed(field, () if given is None else given))
-    )
-    refuse(field, None if all(isinstance(name, str) for name in found) else "has a name that is not text")
-    return found
 
 
 def _trimmed(given: str | None) -> str | None:

@@ -55,7 +55,7 @@ def test_a_list_is_filtered_by_every_part_together(runner) -> None:
 @pytest.mark.parametrize(
     ("field", "wrong"),
     [
-        *[("tag", one) for one in ("shop", 5, [5], [("shop", "7")], {5: "7"}, {"shop": 7})],
+        *[("tag", one) for one in ("shop", ["shop=7", "shop=8"], 5, [5], [("shop", "7")], {5: "7"}, {"shop": 7})],
         *[("param", one) for one in ("a", 5, [("a", 1)], {5: 1})],
         *[("status", one) for one in (5, [5], "nope")], ("type", 5), ("queue", 5), ("created_by", 5),
     ],
