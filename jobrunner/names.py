@@ -100,7 +100,9 @@ def pairs(field: str, given: Iterable[str]) -> dict[str, str]:
             )
         if found.setdefault(key, value) != value:
             raise InvalidField(
-                f"{field} {key} has two values.", hint="Give it once.", fields={field: f"{key} has two values"}
+                f"{field} {key} has two values.",
+                hint="Give it once.",
+                fields={field: f"{key} has two values"},
             )
     return found
 

@@ -18,6 +18,7 @@ from jobrunner.handlers.discovery import ImportFailure
 from jobrunner.handlers.registry import JobType
 from jobrunner.launcher import foreground
 from jobrunner.models import ActionResult, History, JobPage, LogPage, StartResult, StatusModel, TypeModel
+from jobrunner.names import Named
 from jobrunner.operations import acting, explain, filtering, fleet, launch, prune, start, verbs
 from jobrunner.processes import login
 from jobrunner.settings import Settings
@@ -143,7 +144,7 @@ class JobRunner(Verbs):
         """Returns what looks at a job again and again; the caller waits ``pause`` seconds between two looks."""
         return explorer.follower(self._readable, job, after_seq, limit=limit)
 
-    def wait(self, job: Job, timeout: float | None = None) -> StatusModel:
+    def wait(self, job: Job, timeout: str | float | None = None) -> StatusModel:
         """Returns the status once the job is terminal or parked; raises WaitTimeout, JobNotFound or InvalidTime.
 
         ``timeout`` is in seconds (or "90s", "2h").
@@ -156,9 +157,9 @@ class JobRunner(Verbs):
 
     def jobs(
         self, *, status: str | Sequence[str] = (), type: str | None = None, queue: str | None = None,
-        tag: Mapping[str, str] | None = None, created_by: str | None = None, since: str | datetime | None = None,
+        tag: Named | None = None, created_by: str | None = None, since: str | datetime | None = None,
         until: str | datetime | None = None, search: str | None = None, worker: str | None = None,
-        param: Mapping[str, Any] | None = None, limit: int = 50, next: str | None = None,
+        param: Named | None = None, limit: int = 50, next: str | None = None,
     ) -> JobPage:  # fmt: skip
         """Returns a page of jobs, newest first; ``next`` is what the page before gave.
 

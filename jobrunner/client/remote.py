@@ -26,6 +26,7 @@ from jobrunner.models import (
     StatusModel,
     TypeModel,
 )
+from jobrunner.names import Named, listed, named
 from jobrunner.verbs import Job, Verbs, check, check_end
 from jobrunner.version import READ_MODEL_VERSION
 
@@ -119,8 +120,11 @@ class Client(Verbs):
             limit=limit, known=lambda: self._wire.reached, source="server",
         )  # fmt: skip
 
-    def wait(self, job: Job, timeout: float | None = None) -> StatusModel:
-        """Returns the status once the job is terminal or parked; raises WaitTimeout or JobNotFound."""
+    def wait(self, job: Job, timeout: str | float | None = None) -> StatusModel:
+        """Returns the status once the job is terminal or parked; raises WaitTimeout, JobNotFound or InvalidTime.
+
+        ``timeout`` is in seconds (or "90s", "2h").
+        """
         return follower.wait(self.follower(job, limit=0), timeout)
 
     def result(self, job: Job) -> Any:
@@ -132,19 +136,20 @@ class Client(Verbs):
 
     def jobs(
         self, *, status: str | Sequence[str] = (), type: str | None = None, queue: str | None = None,
-        tag: Mapping[str, str] | None = None, created_by: str | None = None, since: str | datetime | None = None,
+        tag: Named | None = None, created_by: str | None = None, since: str | datetime | None = None,
         until: str | datetime | None = None, search: str | None = None, worker: str | None = None,
-        param: Mapping[str, Any] | None = None, limit: int = 50, next: str | None = None,
+        param: Named | None = None, limit: int = 50, next: str | None = None,
     ) -> JobPage:  # fmt: skip
         """Returns a page of jobs, newest first; ``next`` is what the page before gave.
 
-        ``worker`` is the id or host of the latest one; ``param`` maps dotted paths into the parameters to values.
+        ``worker`` is the id or host of the latest one; ``param`` maps dotted paths into the parameters to values. It
+        and ``tag`` may be texts like ``name=value``, too.
         """
         query = {
-            "status": [status] if isinstance(status, str) else list(status), "type": type, "queue": queue,
-            "tag": [f"{name}={value}" for name, value in (tag or {}).items()], "created_by": created_by,
+            "status": list(listed("status", status)), "type": type, "queue": queue,
+            "tag": [f"{name}={value}" for name, value in named("tag", tag).items()], "created_by": created_by,
             "since": _moment("since", since), "until": _moment("until", until), "search": search, "worker": worker,
-            "param": [f"{path}={jsontext.shown(value)}" for path, value in (param or {}).items()], "limit": limit, "next": next,
+            "param": [f"{path}={jsontext.shown(value)}" for path, value in named("param", param).items()], "limit": limit, "next": next,
         }  # fmt: skip
         return self._read(JobPage, "/jobs", query)
 
