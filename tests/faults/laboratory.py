@@ -52,6 +52,10 @@ class Laboratory(Work):
         """Gives what is launched from now on so much time to come: on a busy machine it needs that."""
         self.runner.settings = replace(self.runner.settings, launch_grace=seconds)
 
+    def bear_silence(self, seconds: float = 30.0) -> None:
+        """Lets jobs that are started from now on go on for so long without a heartbeat: a server may need that to come back."""
+        self.runner.settings = replace(self.runner.settings, self_fence=seconds)
+
     def begin(self, type: str, **params: Any) -> tuple[int, int]:
         """Starts a job and waits until it has said something; returns its id and its worker's pid."""
         job = self.start(type, {"witness": str(self.witness)} | params)

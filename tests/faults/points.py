@@ -21,7 +21,7 @@ _LAST = {"os.execve", "os.killpg", "os.kill"}
 _EXEMPT = {
     ("processes.py", "_answers"), ("processes.py", "_kill"),  # where there is no pidfd; a look is no signal
     ("database.py", "_prepare"),  # what a new session is told changes nothing
-    ("database.py", "_once"), ("database.py", "_commit_at_points"),  # the points whose names are made: commit_points
+    ("database.py", "_transaction"), ("database.py", "_commit_at_points"),  # the points whose names are made: commit_points
 }  # fmt: skip
 
 

@@ -50,6 +50,7 @@ def starter(lab: Laboratory, over: threading.Event, prefix: str) -> Callable[[],
 def test_a_server_that_ends_under_load_loses_nothing_that_was_acknowledged(
     own_server, lab, tally, how
 ) -> None:
+    lab.bear_silence()
     jobs = [lab.begin(kind, lines=200, seconds=0.02)[0] for kind in ("f.once", "f.again")]
     over = threading.Event()
     load = threading.Thread(target=starter(lab, over, how))

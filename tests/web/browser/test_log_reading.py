@@ -155,7 +155,7 @@ def test_wrapped_lines_of_any_height_stay_where_they_are(web, tab, runner):
     view = Viewer(tab(web, viewport=NARROW), job_id, "#L1500")
     view.until_seen(1500)
     view.focus()
-    met = set(view.seen)
+    met = set(view.settled())
     for _ in range(60):
         view.page.keyboard.press("PageDown")
         seen = view.settled()
