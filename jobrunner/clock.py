@@ -38,11 +38,7 @@ def utc_text(moment: datetime | str) -> str:
         moment = datetime.fromisoformat(moment)
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC)
-    return (
-        moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        if moment.year > 999
-        else f"{moment:%Y}".zfill(4) + (moment.strftime("-%m-%dT%H:%M:%S.%fZ"))
-    )
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def db_text(canonical: str) -> str:

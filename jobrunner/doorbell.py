@@ -11,6 +11,7 @@ import os
 import socket
 import stat
 import tempfile
+from functools import lru_cache
 
 _DING = b"\0"
 _GONE = (errno.ECONNREFUSED, errno.ENOENT)
@@ -103,6 +104,7 @@ def _take_down_dead(directory: str) -> None:
                 os.unlink(path)
 
 
+@lru_cache(maxsize=16)
 def _name(where: str) -> str:
     return hashlib.sha256(where.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 

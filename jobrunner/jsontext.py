@@ -8,6 +8,9 @@ from typing import Any
 from jobrunner.errors import NotEncodable
 
 DEEPEST = 200
+_compact = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False
+).encode
 
 
 def dumps(value: Any) -> str:
@@ -17,7 +20,7 @@ def dumps(value: Any) -> str:
     cycles, more than 200 levels, and every type that JSON does not have.
     """
     _check(value, "", 1)
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False)
+    text = _compact(value)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -307,4 +307,5 @@ def _short(job: NewJob, job_id: int, now: str) -> Row:
 
 
 def _created(row: Row, now: str, outcome: str = "created") -> Created:
-    return Created(outcome, row, max(0.0, clock.between(now, row["available_at"])))
+    due = row["available_at"]
+    return Created(outcome, row, clock.between(now, due) if due > now else 0.0)

@@ -329,6 +329,7 @@ class Pool:
                     reaper.turn()
             except StoreError:
                 continue
+        turn.end()
         reaper.stop()
 
 

@@ -39,6 +39,15 @@ class Turn:
             self._path = None
         return True
 
+    def end(self) -> None:
+        """Leaves the turn to whoever wants it next, and no file behind."""
+        if self._path is None or self._is_anothers():
+            return
+        try:
+            os.unlink(self._path)
+        except OSError:
+            return
+
     def _is_anothers(self) -> bool:
         try:
             with open(str(self._path), encoding="ascii") as file:

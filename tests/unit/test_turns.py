@@ -69,6 +69,16 @@ def test_without_a_place_for_it_everybody_sweeps(monkeypatch, other):
     assert Turn(WHERE).is_mine() and Turn(WHERE).is_mine()
 
 
+def test_who_ends_leaves_no_file_and_takes_nobodys_turn(tmp_path, other):
+    mine = Turn(WHERE)
+    assert mine.is_mine()
+    mine.end()
+    assert list((tmp_path / "jobrunner").iterdir()) == []
+    assert asked(other)
+    mine.end()
+    assert not mine.is_mine()
+
+
 def test_what_is_written_there_by_mistake_hinders_nobody(tmp_path):
     mine = Turn(WHERE)
     assert mine.is_mine()
