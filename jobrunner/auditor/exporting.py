@@ -45,7 +45,7 @@ def export(database: Database) -> Iterator[str]:
 def _range(database: Database, low: int, high: int) -> Iterator[Row]:
     jobs = evidence.jobs(database, low, high)
     waiting = {job["id"]: job for job in jobs}
-    for job_id, group in groupby(rows(database, low, high), key=itemgetter(0)):
+    for job_id, group in groupby(rows(database, low, high, key=_place), key=itemgetter(0)):
         for number in [n for n in waiting if n < job_id]:
             yield {"kind": "job", **waiting.pop(number)}
         job = waiting.pop(job_id, None)
@@ -69,13 +69,19 @@ def _kept(database: Database, job: Row, group: Iterable[tuple[Any, ...]]) -> Ite
     """Yields a job's rows apart from those that were committed after its own row was read."""
     last, known, stray = job["last_seq"], job["last_seq"], False
     for row in group:
-        if row[1] > known and not stray:
+        stray = stray or not isinstance(row[1], int)
+        if not stray and row[1] > known:
             # the row was there before this look, so no commit explains one that stands above what it sees
             standing = evidence.standing(database, job["id"])
             known = evidence.LARGEST_ID if standing is None else standing[1]
             stray = row[1] > known
         if stray or row[1] <= last:
             yield row
+
+
+def _place(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    # SQLite keeps text in a column of numbers, and sorts it after them
+    return row[0], not isinstance(row[1], int), row[1], row[2]
 
 
 def _text(record: Row) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
@@ -65,9 +65,11 @@ def _verify(database: Database, head: Head) -> Iterator[Finding]:
         yield Finding(job_id, "tombstone", f"job {job_id}", "It has a tombstone, and yet it is there.")
 
 
-def rows(database: Database, low: int, high: int) -> Iterator[tuple[Any, ...]]:
-    """Yields transitions and lines of a range of jobs, in order of job and seq."""
-    return merge(evidence.moves(database, low, high), evidence.lines(database, low, high))
+def rows(
+    database: Database, low: int, high: int, *, key: Callable[[tuple[Any, ...]], Any] | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """Yields transitions and lines of a range of jobs, in order of job and seq, or of ``key``."""
+    return merge(evidence.moves(database, low, high), evidence.lines(database, low, high), key=key)
 
 
 def walks(

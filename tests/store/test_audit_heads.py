@@ -145,6 +145,14 @@ def test_an_export_that_was_cut_or_edited_is_named(sqlite_url: str) -> None:
     assert [(f.job_id, f.kind) for f in verify_file(edited)] == [(job_id, "damaged_lines")]
 
 
+@pytest.mark.databases("sqlite")
+def test_a_row_whose_number_is_text_is_exported_and_named(database: Database, store: Store) -> None:
+    job_id = finished(database)
+    tamper(store, edit(LINES, job_id, 3, "seq", "'three'"))
+    named = {(f.job_id, f.kind) for f in verify_file(export(database))}
+    assert named == {(None, "unreadable"), (job_id, "missing_seq")}
+
+
 def test_a_damaged_record_of_a_job_is_named_and_the_others_are_verified(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     finished(database)
