@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
@@ -34,16 +34,23 @@ def browser(stores: Stores) -> Iterator[Browser]:
     """
     path = os.environ.get("JOBRUNNER_TEST_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        reason = f"none of {', '.join(NAMES)} is installed"
-        (stores.run / "missing-browser").write_text(reason)
-        if os.environ.get("JOBRUNNER_TEST_REQUIRE") == "all":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=path, args=list(QUIET))
-        stores.covered("browser", f"chromium {made.version}")
-        yield made
-        made.close()
+        _missing(stores, f"none of {', '.join(NAMES)} is installed")
+    try:
+        playwright = sync_playwright().start()
+    except Exception as error:  # that is the class which Playwright raises when its driver does not start
+        _missing(stores, f"its driver does not start (libatomic1 is needed): {error}")
+    made = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+    stores.covered("browser", f"chromium {made.version}")
+    yield made
+    made.close()
+    playwright.stop()
+
+
+def _missing(stores: Stores, reason: str) -> NoReturn:
+    (stores.run / "missing-browser").write_text(reason)
+    if os.environ.get("JOBRUNNER_TEST_REQUIRE") == "all":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture
