@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import os
 import sys
@@ -13,8 +12,8 @@ from typing import Any
 from jobrunner import processes
 from jobrunner.child import frames
 from jobrunner.failpoints import failpoint
+from jobrunner.worker.pipes import pipe
 
-_PIPE_BYTES = 256 * 1024
 _OOM_SCORE = 200
 
 
@@ -37,7 +36,7 @@ def fork(modules: Sequence[str], settings: dict[str, Any]) -> Child:
     """
     processes.adopt_orphans()
     ours, its = frames.pair()
-    outputs = (_pipe(), _pipe())
+    outputs = (pipe(), pipe())
     parent = os.getpid()
     # What exists now is never collected, so the pages stay shared by the two processes.
     gc.freeze()
@@ -89,13 +88,3 @@ def _inherit(order_settings: dict[str, Any]) -> None:
         order_settings = {**order_settings, "database_url": f"{scheme}:///{os.path.abspath(path)}"}
     settings.inherited = settings.Settings.from_order(order_settings)
     sys.argv[:] = [""]
-
-
-def _pipe() -> tuple[int, int]:
-    reading, writing = os.pipe()
-    try:
-        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    except (AttributeError, OSError):
-        pass  # the system's own size will do
-    os.set_blocking(reading, False)
-    return reading, writing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
@@ -14,8 +13,7 @@ from jobrunner import launcher
 from jobrunner.child import frames
 from jobrunner.child.frames import Channel
 from jobrunner.store.claims import Claimed
-
-_PIPE_BYTES = 256 * 1024
+from jobrunner.worker.pipes import pipe
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Nursery:
         """Has a child forked that runs ``job``; None when the nursery is gone. ``key`` stands in what is heard of it."""
         ours, its = frames.pair()
         channel = Channel(ours)
-        outputs = (_pipe(), _pipe())
+        outputs = (pipe(), pipe())
         ends = Ends(channel, outputs[0][0], outputs[1][0])
         order = {
             "id": job.job_id, "uuid": job.uuid, "type": job.type, "attempt": job.attempt, "fence": job.fence,
@@ -95,13 +93,3 @@ class Nursery:
     def close(self) -> None:
         """Ends the nursery, and with it every child."""
         self._channel.close()
-
-
-def _pipe() -> tuple[int, int]:
-    reading, writing = os.pipe()
-    try:
-        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    except (AttributeError, OSError):
-        pass  # the system's own size will do
-    os.set_blocking(reading, False)
-    return reading, writing
