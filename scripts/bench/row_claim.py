@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from filling import fill
+from filling import fill, settle
 from measure import Result, Side, Target, cost
 from places import Place, Store
 from plan import Plan
@@ -27,6 +27,7 @@ def measure(plan: Plan) -> Iterator[Result]:
                 _filled(place, large, plan.jobs, plan.jobs // 10),
                 _filled(place, small, SMALL, SMALL),
             ]
+            settle(large)
             ratios = cost(plan.rounds, *(_claimer(runner) for runner in runners))
             for runner in runners:
                 runner.database.close()
