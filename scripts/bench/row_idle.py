@@ -16,7 +16,7 @@ from places import Place, Store
 from plan import Plan
 from row_first import wait_for_line
 
-STARTS, SETTLED = 30, 0.4
+STARTS, SETTLED = 100, 0.2
 # what the nursery has when it forks: the child's modules, and the handlers
 IMAGE = """
 import gc, os, sys, time
