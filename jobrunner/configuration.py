@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +20,7 @@ from pydantic_settings import (
 )
 
 from jobrunner import durations, names, settings
-from jobrunner.errors import InvalidConfiguration, InvalidTime
+from jobrunner.errors import InvalidConfiguration, InvalidField, InvalidTime
 from jobrunner.settings import LAUNCHERS, Settings
 
 PREFIX = "JOBRUNNER_"
@@ -26,6 +28,7 @@ SELF_FENCE_SHARE = 2 / 3
 _DEFAULT = Settings()
 _BYTES = TypeAdapter(ByteSize)
 _SETTINGS = tuple(field.name for field in fields(Settings))
+_BRACKETS = re.compile(r"\[!?\]?[^\]]*\]")
 
 
 def load(**keywords: Any) -> Settings:
@@ -81,7 +84,7 @@ def _bytes(value: object) -> int:
         raise ValueError("is not a size in bytes such as 1048576 or 64MiB") from None
 
 
-def _listed(value: object) -> object:
+def _listed(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         value = value.split(",")
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
@@ -103,11 +106,34 @@ def _queues(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _patterns(value: tuple[str, ...]) -> tuple[str, ...]:
+    for item in value:
+        if reason := names.fault(item, 128):
+            raise ValueError(f"holds a pattern that {reason}")
+        if not any(character.isalnum() for character in item):
+            raise ValueError(f"holds {item}, which is like every name")
+        if "[" in _BRACKETS.sub("", item):
+            raise ValueError(f"holds {item}, in which a [ has no ]")
+    return value
+
+
+def _labels(value: object) -> object:
+    try:
+        given = value if isinstance(value, Mapping) else names.pairs("labels", _listed(value))
+        found = names.tags("labels", given)
+    except InvalidField as error:
+        field, reason = next(iter(error.fields.items()))
+        raise ValueError(f"{field.partition('.')[2]} {reason}".lstrip()) from None
+    if any("=" in name for name in found):
+        raise ValueError("holds a name with = in it")
+    return tuple(f"{name}={text}" for name, text in found.items())
+
+
 def _environment(value: object) -> object:
     if isinstance(value, str) and value.strip() in ("inherit", "minimal"):
         return value.strip()
     listed = _listed(value)
-    if not isinstance(listed, tuple) or any(names.fault(item, 255) or "=" in item for item in listed):
+    if any(names.fault(item, 255) or "=" in item for item in listed):
         raise ValueError("is neither inherit, minimal nor a list of names of variables")
     return listed
 
@@ -163,8 +189,10 @@ class _Loaded(BaseSettings):
     spool_max_bytes: _Size = _DEFAULT.spool_max_bytes
     params_max_bytes: _Payload = _DEFAULT.params_max_bytes
     result_max_bytes: _Payload = _DEFAULT.result_max_bytes
+    mask_keys: Annotated[_Names, AfterValidator(_patterns)] = _DEFAULT.mask_keys
     capacity: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)] = _DEFAULT.capacity
     queues: Annotated[_Names, AfterValidator(_queues)] = _DEFAULT.queues
+    labels: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_labels)] = _DEFAULT.labels
     drain_timeout: _Seconds = _DEFAULT.drain_timeout
     poll_min: _Span = _DEFAULT.poll_min
     poll_max: _Span = _DEFAULT.poll_max

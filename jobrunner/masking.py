@@ -1,10 +1,15 @@
-"""Keeps passwords out of the ledger."""
+"""Keeps passwords, and what a handler says is secret, out of the ledger."""
 
 from __future__ import annotations
 
+import copy
 import os
 import re
+from collections.abc import Iterable, Sequence
+from typing import Any
 from urllib.parse import unquote
+
+from jobrunner.hiding import HIDDEN, SHORTEST, SecretNames, hide, longest_first
 
 # up to the last @ of the word: a password may hold any character that its owner forgot to escape
 _IN_URL = re.compile(r"(://[^\s:/@?#\"']{0,256}:)(?!\d{1,5}[/?#])[^\s\"']{1,256}(?=@)")
@@ -18,7 +23,6 @@ _IN_DSN = re.compile(
 # the driver that is meant may stand in it
 _SCHEME = r"(?:sqlite|mysql|mariadb|postgresql)(?:\+\w{1,20})?"
 _SHORTEST, _DRIVER = 6, 40
-HIDDEN = "***"
 
 
 class Mask:
@@ -27,15 +31,55 @@ class Mask:
     The bare password is looked for when it has at least six characters; a shorter one only where a URL
     or DSN shows that it is one. The path of a SQLite file is no secret, its URL is masked. Text without any of
     them costs a few substring searches.
+
+    What an attempt declares is hidden too, and in its data what stands under a name like one of ``names``.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, names: Sequence[str] = ()) -> None:
         password = _password(database_url)
-        forms = {form for form in (password, unquote(password)) if len(form) >= _SHORTEST}
-        self._known = sorted(forms, key=len, reverse=True)
+        self._known = longest_first(form for form in (password, unquote(password)) if len(form) >= _SHORTEST)
+        self._declared: list[str] = []
+        self._names = SecretNames(names)
         self._rests = _rests(database_url)
         self._url = re.compile(rf"\b{_SCHEME}://(?:{'|'.join(map(re.escape, self._rests))})")
-        self.longest = _DRIVER + max(map(len, ("", *self._rests, *self._known)))
+
+    @property
+    def longest(self) -> int:
+        """The most characters that one secret has."""
+        return _DRIVER + max(map(len, ("", *self._rests, *self._known)))
+
+    @property
+    def sees_data(self) -> bool:
+        """True when ``data`` may hide something."""
+        return bool(self._declared or self._names)
+
+    def of_attempt(self) -> Mask:
+        """Returns a mask like this one, for what one attempt declares."""
+        return copy.copy(self)
+
+    def declare(self, texts: Iterable[str]) -> None:
+        """Hides each of ``texts`` from now on; those of less than 4 characters are left out."""
+        fit = [text for text in texts if len(text) >= SHORTEST]
+        self._declared = longest_first([*self._declared, *fit])
+        self._known = longest_first([*self._known, *fit])
+
+    def data(self, value: Any) -> Any:
+        """Returns JSON-ready ``value`` with what was declared, and what stands under a secret name, hidden.
+
+        URLs and DSNs are left as they are. A number counts as the text that JSON writes.
+        """
+        if isinstance(value, dict):
+            return {
+                hide(key, self._declared): HIDDEN if key in self._names else self.data(item)
+                for key, item in value.items()
+            }
+        if isinstance(value, list):
+            return [self.data(item) for item in value]
+        if isinstance(value, str):
+            return hide(value, self._declared)
+        if value is None or isinstance(value, bool) or not self._declared:
+            return value
+        return value if hide(text := str(value), self._declared) == text else HIDDEN
 
     def __call__(self, text: str) -> str:
         """Returns ``text`` without secrets."""
@@ -44,9 +88,7 @@ class Mask:
                 text = self._url.sub(HIDDEN, text)
             if "@" in text:
                 text = _IN_URL.sub(rf"\1{HIDDEN}", text)
-        for secret in self._known:
-            if secret in text:
-                text = text.replace(secret, HIDDEN)
+        text = hide(text, self._known)
         lower = text.lower()
         if "assw" in lower or "pwd" in lower:
             text = _IN_DSN.sub(rf"\1\2{HIDDEN}", text)

@@ -10,6 +10,7 @@ from jobrunner.errors import InvalidField
 
 Named = Mapping[str, Any] | str | Sequence[str]
 """Names and values: as a mapping, or as one or several texts like ``name=value``."""
+TAG_BYTES, VALUE_BYTES = 64, 200
 _CONTROL, _SURROGATE = frozenset({"Cc", "Zl", "Zp"}), "Cs"
 
 
@@ -69,6 +70,40 @@ def unstorable(text: object, longest: int | None = None) -> str | None:
     if any("\ud800" <= character <= "\udfff" for character in text):
         return NOT_UNICODE
     return None if longest is None else _too_long(text, longest)
+
+
+def trimmed(field: str, value: object, longest: int) -> str | None:
+    """Returns ``value`` without blank edges, None for a blank one; raises InvalidField naming ``field``.
+
+    At most ``longest`` bytes of UTF-8, without control characters and lone surrogates.
+    """
+    if value is None:
+        return None
+    refuse(field, None if isinstance(value, str) else "is not text")
+    text = str(value).strip()
+    if not text:
+        return None
+    refuse(field, fault(text, longest))
+    return text
+
+
+def tags(field: str, given: object) -> dict[str, str]:
+    """Returns tags, or labels, without blank edges; raises InvalidField naming ``field`` and the tag.
+
+    A name has at most 64 bytes of UTF-8, a value at most 200; numbers become text.
+    """
+    if not isinstance(given, Mapping):
+        reason = "is not an object of names and values"
+        raise InvalidField(f"{field} {reason}.", fields={field: reason})
+    found: dict[str, str] = {}
+    for name, value in given.items():
+        key = trimmed(field, name, TAG_BYTES)
+        if key is None:
+            raise InvalidField(f"{field} has a blank name.", fields={field: "has a blank name"})
+        refuse(field, f"names {key} twice" if key in found else None)
+        refuse(f"{field}.{key}", None if isinstance(value, str | int | float) else "is not text")
+        found[key] = trimmed(f"{field}.{key}", str(value), VALUE_BYTES) or ""
+    return found
 
 
 def _too_long(text: str, longest: int) -> Fault | None:

@@ -31,8 +31,10 @@ class Settings:
     spool_max_bytes: int = 64 * 1024**2
     params_max_bytes: int = 1024**2
     result_max_bytes: int = 1024**2
+    mask_keys: tuple[str, ...] = ()
     capacity: int = 4
     queues: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     drain_timeout: float = 30.0
     poll_min: float = 0.05
     poll_max: float = 5.0

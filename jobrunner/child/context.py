@@ -7,9 +7,10 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, ClassVar, SupportsFloat, TypeVar
 
-from jobrunner import clock
+from jobrunner import clock, hiding
 from jobrunner.child import plain
-from jobrunner.child.failures import is_cancel
+from jobrunner.child.failures import outcome
+from jobrunner.child.group import Group
 from jobrunner.child.lines import Sink, send_line
 from jobrunner.child.progress import INTERVAL, Progress
 from jobrunner.errors import JobCancelled
@@ -59,6 +60,7 @@ class JobContext:
         attempt: int,
         fence: int,
         params: dict[str, Any],
+        resume_step: str | None = None,
         cancel: CancelFlag | None = None,
     ) -> None:
         self.job_id = job_id
@@ -67,6 +69,8 @@ class JobContext:
         self.attempt = attempt
         self.fence = fence
         self.params = params
+        # the step at which a job started again goes on; skipping what comes before it is the handler's doing
+        self.resume_step = resume_step
         self._sink = sink
         self._cancel = cancel or CancelFlag()
         self._progress = Progress(sink)
@@ -111,6 +115,15 @@ class JobContext:
             index,
             total,
         )
+
+    def group(self, label: object) -> Group:
+        """Returns a context manager for lines that belong together; the log viewer folds them away as one.
+
+        It lies in the current step and in the group around it, if any, and changes neither progress nor the step
+        of a line. Its begin, end, outcome and seconds are kept, and 255 bytes of ``label``. Groups more than 16 deep
+        leave no lines of their own.
+        """
+        return Group(self._sink, plain.cut(plain.as_text(label), _LABEL_BYTES), self.current_step)
 
     @property
     def current_step(self) -> str | None:
@@ -159,6 +172,24 @@ class JobContext:
             yield item
             done += 1
             self._progress.update(current=done, total=total)
+
+    def mask(self, value: str) -> None:
+        """Hides ``value``, shown as ``***``, in everything of this attempt that is written from now on.
+
+        That is lines and their context, what is printed by any process of the job, labels of steps, progress,
+        errors and the result; also where JSON, ``repr`` or a URL writes it in their way, but not where it was
+        encoded or split otherwise. Each line of ``value`` counts, without its blank edges; lines of less than
+        4 characters are left out. What was said before, and a file or database of the handler's own, stays as
+        it is. Another attempt has to declare it again.
+
+        What is printed after this has returned is hidden, in threads and in forked processes too; a fork may call
+        this itself. The value is kept in memory only. Raises ValueError for what is not text, has more
+        than 16,384 characters, or has no line of 4 characters, and when one process hides more than 1,000
+        texts, each line and each way to write it counted.
+        """
+        texts = hiding.spellings(value)
+        plain.hide(texts)
+        self._sink.send({"kind": "mask", "texts": texts})
 
     def heartbeat(self) -> None:
         """Says that the handler is alive, for ``stall_timeout``; more than ten a second are not sent."""
@@ -213,10 +244,9 @@ class Step:
         _step_here.set(self._before)
         if self in self._context._open_steps:
             self._context._open_steps.remove(self)
-        outcome = "ok" if error is None else "cancelled" if is_cancel(error) else "error"
-        self._send("step_finished", outcome, round(clock.monotonic() - self._started, 6))
+        self._send("step_finished", outcome(error), round(clock.monotonic() - self._started, 6))
 
-    def _send(self, event: str, outcome: str | None, seconds: float | None) -> None:
+    def _send(self, event: str, ended: str | None, seconds: float | None) -> None:
         self._context.flush()
         self._context._sink.send(
             {
@@ -227,7 +257,7 @@ class Step:
                 "label": self.label,
                 "index": self.index,
                 "total": self.total,
-                "outcome": outcome,
+                "outcome": ended,
                 "seconds": seconds,
             }
         )

@@ -50,6 +50,11 @@ def is_cancel(error: BaseException, *, of_asyncio: bool = True) -> bool:
     return isinstance(error, kinds)
 
 
+def outcome(error: BaseException | None) -> str:
+    """Returns how a part of the work ended: ok, cancelled or error."""
+    return "ok" if error is None else "cancelled" if is_cancel(error) else "error"
+
+
 def traceback_text(error: BaseException) -> str:
     """Returns the traceback with the whole chain of causes and groups, without jobrunner's own frames."""
     try:

@@ -147,6 +147,9 @@ class Channel:
             packet = self._socket.recv(_HEAD.size + PAYLOAD, flags)
         except BlockingIOError:
             raise
+        except ConnectionResetError:
+            # told once to whom something was sent that nobody read; what came before the end still waits
+            return self._receive(flags)
         except OSError:
             packet = b""
         if not packet:

@@ -158,6 +158,7 @@ class Child:
             attempt=order["attempt"],
             fence=order["fence"],
             params=jsontext.loads(order["params"]),
+            resume_step=order.get("resume_step"),
             cancel=self._cancel,
         )
         limit = order["result_max_bytes"]

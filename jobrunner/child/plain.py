@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from jobrunner import jsontext
+from jobrunner import hiding, jsontext
 from jobrunner.errors import NotEncodable
 
 CONTEXT_BYTES = 256 * 1024
 _DEEPEST = 40
 _MOST = 10_000
+_MOST_SECRETS = 1_000
+_secrets: list[str] = []
+
+
+def hide(texts: Iterable[str]) -> None:
+    """Hides each of ``texts`` in what this process writes from now on; raises ValueError beyond 1,000 of them."""
+    secrets = hiding.longest_first([*_secrets, *texts])
+    if len(secrets) > _MOST_SECRETS:
+        raise ValueError(f"more than {_MOST_SECRETS} texts were to be hidden in this process")
+    _secrets[:] = secrets
+
+
+@contextmanager
+def hiding_until_the_end() -> Iterator[None]:
+    """Lets what is hidden inside the ``with`` be seen again after it, in a process that goes on."""
+    before = list(_secrets)
+    try:
+        yield
+    finally:
+        _secrets[:] = before
 
 
 def visible(text: str) -> str:
-    """Returns ``text`` with lone surrogates and NUL as visible escapes."""
+    """Returns ``text`` with lone surrogates and NUL as visible escapes, and without what is hidden here.
+
+    The worker hides the same; here it happens before anything is cut, so no part of a secret stays at an edge.
+    """
     if "\0" in text:
         text = text.replace("\0", "\\x00")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return text
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return hiding.hide(text, _secrets)
 
 
 def as_text(value: object, write: Callable[[object], str] = str) -> str:
@@ -54,7 +78,7 @@ def as_json(values: Mapping[str, Any]) -> str | None:
     except (NotEncodable, RuntimeError):
         text = jsontext.dumps(_Writer().writable(values, ()))
     if len(text) > CONTEXT_BYTES // 4 and len(text.encode("utf-8")) > CONTEXT_BYTES:
-        text = jsontext.dumps({"truncated": cut(text, CONTEXT_BYTES // 4)})
+        text = jsontext.dumps({"truncated": cut(hiding.hide(text, _secrets), CONTEXT_BYTES // 4)})
     return text
 
 

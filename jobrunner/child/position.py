@@ -11,7 +11,7 @@ from typing import Any
 from jobrunner import clock
 
 _INTEGER = struct.Struct("i")
-_PLACED = ("line", "step")
+_PLACED = ("line", "step", "group")
 _STREAMS = (1, 2)
 _QUICK = 0.0001
 _TRIES = 3

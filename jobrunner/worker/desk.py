@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from jobrunner import identifiers, jsontext, processes
+from jobrunner import identifiers, jsontext, names, processes
 from jobrunner.errors import StoreError
 from jobrunner.masking import Mask
 from jobrunner.settings import Settings
@@ -18,7 +18,7 @@ from jobrunner.store.workers import WorkerIdentity
 from jobrunner.version import __version__
 from jobrunner.worker import verdict
 from jobrunner.worker.death import Error
-from jobrunner.worker.intake import Intake
+from jobrunner.worker.intake import Intake, masked_data
 from jobrunner.worker.spool import Spool
 from jobrunner.worker.verdict import Outcome, Said
 from jobrunner.worker.writer import Writer
@@ -26,13 +26,16 @@ from jobrunner.worker.writer import Writer
 _REFUSED_LINES = 200
 
 
-def identity(kind: str, scope: str, capacity: int = 1, queues: Sequence[str] = ()) -> WorkerIdentity:
+def identity(
+    kind: str, scope: str, labels: Sequence[str] = (), capacity: int = 1, queues: Sequence[str] = ()
+) -> WorkerIdentity:
     """Returns who this process is as a worker, under an id of its own each time."""
     me = processes.identity()
     return WorkerIdentity(
         id=identifiers.uuid7(), kind=kind, host=me.host, boot_id=me.boot_id, pid_namespace=me.pid_namespace,
         pid=me.pid, process_started=me.started, scope=scope, version=__version__,
         capacity=capacity, queues=",".join(queues) or None,
+        labels=jsontext.dumps(names.pairs("labels", labels)) if labels else None,
     )  # fmt: skip
 
 
@@ -75,7 +78,7 @@ class Desk:
         wake: Callable[[], object],
     ) -> None:  # fmt: skip
         self.claimed = claimed
-        self.mask = Mask(settings.database_url)
+        self.mask = Mask(settings.database_url, settings.mask_keys)
         self.spool = Spool(settings.spool_max_bytes)
         self.intake = Intake(
             self.spool, self.mask, log_bytes=claimed.log_bytes, log_max=settings.log_max_bytes,
@@ -147,7 +150,7 @@ def reported(frame: Mapping[str, Any], mask: Mask) -> tuple[Said, str | None, Er
     if outcome == "cancelled":
         return Said.CANCELLED, None, None
     if outcome == "returned" and not frame.get("reason_code"):
-        return Said.RETURNED, result if isinstance(result, str) else None, None
+        return Said.RETURNED, masked_data(mask, result) if isinstance(result, str) else None, None
     error = Error(
         text("error_class") or "Exception", text("reason_code") or "handler_error", text("message"),
         text("traceback") or None,

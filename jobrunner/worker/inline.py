@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from jobrunner import clock, jsontext
+from jobrunner.child import plain
 from jobrunner.child.calling import perform, run_to_end
 from jobrunner.child.capture import LineHandler
 from jobrunner.child.context import CancelFlag, JobContext
@@ -34,7 +35,7 @@ def run(database: Database, settings: Settings, job_id: int) -> str | None:
 
     A KeyboardInterrupt out of the handler fails the job and then goes on to the caller.
     """
-    worker = identity("inline", "none")
+    worker = identity("inline", "none", settings.labels)
     claimed = claims.claim(
         database, job_id, worker, token=None, launch_grace=settings.launch_grace, lease=settings.lease
     )
@@ -48,10 +49,11 @@ def run(database: Database, settings: Settings, job_id: int) -> str | None:
     desk.writer.start()
     context = JobContext(
         sink, job_id=claimed.job_id, uuid=claimed.uuid, type=claimed.type, attempt=claimed.attempt,
-        fence=claimed.fence, params=jsontext.loads(claimed.params), cancel=cancel,
+        fence=claimed.fence, params=jsontext.loads(claimed.params), resume_step=claimed.resume_step,
+        cancel=cancel,
     )  # fmt: skip
     interrupts: list[KeyboardInterrupt] = []
-    with watch.going_on(), _captured(sink, lambda: context.current_step):
+    with watch.going_on(), plain.hiding_until_the_end(), _captured(sink, lambda: context.current_step):
         done = perform(context, result_max_bytes=settings.result_max_bytes, invoke=_keeping(interrupts))
         context.flush()
     for stream in ("stdout", "stderr"):

@@ -9,6 +9,7 @@ from typing import Any
 
 from jobrunner import clock, durations, jsontext
 from jobrunner.errors import NotEncodable
+from jobrunner.hiding import HIDDEN
 from jobrunner.masking import Mask
 from jobrunner.store.logs import Line
 from jobrunner.worker import lines
@@ -18,6 +19,7 @@ LEVELS = frozenset({"debug", "info", "warning", "error"})
 STREAMS = frozenset({"log", "response"})
 _SMALL_OFFSET = 0.05
 _CONTEXT_BYTES = 1024 * 1024
+_NOTHING_SHOWN = jsontext.dumps({"masked": HIDDEN})
 
 
 class Intake:
@@ -76,6 +78,10 @@ class Intake:
             self._line(frame)
         elif kind == "step":
             self._step(frame)
+        elif kind == "group":
+            self._group(frame)
+        elif kind == "mask":
+            self._hide(frame.get("texts"))
         elif kind == "progress":
             self._note(
                 progress_percent=_number(frame.get("percent")), progress_text=self._short(frame.get("text"), 255),
@@ -124,6 +130,12 @@ class Intake:
             self._progress |= columns
         self._spool.touch()
 
+    def _hide(self, texts: object) -> None:
+        if isinstance(texts, list | tuple):
+            self._mask.declare(text for text in texts if isinstance(text, str))
+            for assembler in self._assemblers.values():
+                assembler.longest_secret = self._mask.longest
+
     def _line(self, frame: Mapping[str, Any]) -> None:
         level, stream = frame.get("level"), frame.get("stream")
         message = lines.settled(self._mask(_text(frame.get("message"))))
@@ -165,11 +177,7 @@ class Intake:
                 self._steps.reverse()
                 self._steps.remove(key)
                 self._steps.reverse()
-            told = {"ok": "done", "error": "failed", "cancelled": "cancelled"}.get(outcome or "", "ended")
-            message, level = (
-                f"{_numbering(index, total)}{label}: {told} after {durations.text(seconds or 0)}",
-                "info",
-            )
+            message, level = f"{_numbering(index, total)}{label}{_ended(outcome, seconds)}", "info"
         self.step = self._steps[-1] if self._steps else None
         context = jsontext.dumps(
             {
@@ -183,6 +191,26 @@ class Intake:
         )
         line = Line(self._moment(frame.get("at")), level, "system", key, None, message, context)
         self._put([line], len(message) + len(context), urgent=True)
+
+    def _group(self, frame: Mapping[str, Any]) -> None:
+        label = self._short(frame.get("label"), 255) or "?"
+        event = "group_started" if frame.get("event") == "group_started" else "group_finished"
+        outcome, seconds = self._short(frame.get("outcome"), 16), _number(frame.get("seconds"))
+        message = label if event == "group_started" else f"{label}{_ended(outcome, seconds)}"
+        group, parent = (self._short(frame.get(name), 64) for name in ("id", "parent"))
+        context = jsontext.dumps(
+            {
+                "event": event,
+                "group": group,
+                "parent": parent,
+                "label": label,
+                "outcome": outcome,
+                "seconds": seconds,
+            }
+        )
+        step = self._short(frame.get("step"), 128)
+        line = Line(self._moment(frame.get("at")), "info", "system", step, None, message, context)
+        self._put([line], len(message) + len(context))
 
     def _put(self, made: list[Line], size: int, *, urgent: bool = False) -> None:
         # a line takes a byte at least, or there would be room for blank ones for ever
@@ -220,10 +248,29 @@ class Intake:
         return lines.cut(lines.settled(self._mask(_text(value))), most)[0]
 
     def _masked_json(self, context: str) -> str | None:
+        if self._mask.sees_data:
+            context = _NOTHING_SHOWN if _is_cut(context) else masked_data(self._mask, context)
         masked = self._mask(context)
         if masked == context:
             return context
-        return _context(masked) or jsontext.dumps({"masked": "***"})
+        return _context(masked) or _NOTHING_SHOWN
+
+
+def masked_data(mask: Mask, text: str) -> str:
+    """Returns a JSON object's text with the values and names hidden that were declared secret."""
+    if not mask.sees_data:
+        return text
+    try:
+        return jsontext.dumps(mask.data(jsontext.loads(text)))
+    except NotEncodable:
+        return _NOTHING_SHOWN
+
+
+def _is_cut(context: str) -> bool:
+    """True for the beginning of a context that was too large: names in it cannot be told, nor a value cut in two."""
+    found = jsontext.loads(context)
+    beginning = found.get("truncated") if len(found) == 1 else None
+    return isinstance(beginning, str) and beginning.startswith("{")
 
 
 def _text(value: object) -> str:
@@ -249,6 +296,11 @@ def _number(value: object) -> float | None:
 
 def _whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31 else None
+
+
+def _ended(outcome: str | None, seconds: float | None) -> str:
+    told = {"ok": "done", "error": "failed", "cancelled": "cancelled"}.get(outcome or "", "ended")
+    return f": {told} after {durations.text(seconds or 0)}"
 
 
 def _numbering(index: int | None, total: int | None) -> str:

@@ -61,8 +61,7 @@ class LineAssembler:
         self.parts: dict[int, int] = {}
         self._decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
         self._mask = mask
-        # A secret is masked while it is whole, so the cut stays that far behind what has arrived.
-        self._hold = LIMIT + 4 * longest_secret
+        self.longest_secret = longest_secret
         self._rest = ""
         self._part = 0
         self._after_cr = False
@@ -96,10 +95,9 @@ class LineAssembler:
             if self._after_cr or "\r" in plain:
                 return self._take_redrawn(text)
             text = plain
-        if self._rest:
-            text = self._rest + text
-        lines = self._masked(text).split("\n")
-        self._rest = lines.pop()
+        # A line is masked when it is whole: what is a secret's beginning may be another one, too.
+        whole, end, self._rest = (self._rest + text).rpartition("\n")
+        lines = self._masked(whole).split("\n") if end else []
         longest = max(map(len, lines), default=0)
         if self._part == 0 and longest <= _SURELY_SHORT and len(self._rest) <= _SURELY_SHORT:
             return lines
@@ -127,18 +125,19 @@ class LineAssembler:
                 # What follows a lone CR overwrites the line; a CR before LF, or before another CR, does not.
                 self._rest = state if self._after_cr else self._rest + state
                 self._after_cr = False
-                self._rest = self._masked(self._rest)
                 self._spill(found)
             if index < len(states) - 1:
                 self._after_cr = True
 
     def _spill(self, found: list[str]) -> None:
         """Lets go of whole pieces of an unfinished line that has grown too long."""
-        if len(self._rest) * 4 <= self._hold:
+        # A secret is masked while it is whole, so the cut stays that far behind what has arrived.
+        hold = LIMIT + 4 * self.longest_secret
+        if len(self._rest) * 4 <= hold or len(self._rest.encode("utf-8")) <= hold:
             return
-        data = self._rest.encode("utf-8")
+        data = self._masked(self._rest).encode("utf-8")
         start = 0
-        while len(data) - start > self._hold:
+        while len(data) - start > hold:
             end = start + LIMIT
             while data[end] & 0xC0 == 0x80:
                 end -= 1

@@ -137,7 +137,8 @@ class Minder:
         job = self._claimed
         order = {
             "id": job.job_id, "uuid": job.uuid, "type": job.type, "attempt": job.attempt, "fence": job.fence,
-            "params": job.params, "result_max_bytes": self._settings.result_max_bytes,
+            "params": job.params, "resume_step": job.resume_step,
+            "result_max_bytes": self._settings.result_max_bytes,
         }  # fmt: skip
         self._child.channel.post({"kind": "run", "job": order})
 

@@ -89,6 +89,7 @@ class Output:
         self._resting = False
         self._taken = dict.fromkeys(STREAMS, 0)
         self._held: dict[str, bytes] = {}
+        self._frames: list[Mapping[str, Any]] = []
         self._reads = {stream: Reads() for stream in STREAMS}
 
     @property
@@ -103,6 +104,9 @@ class Output:
         elif self._spool.bytes >= HIGH_WATER or self.blocked:
             self.blocked = self._writer.is_healthy()
         self._resting = clock.monotonic() < self._rest_until
+        if self._is_behind and not self.blocked and not self._resting:
+            self._ready()
+            self._resting = True
         for descriptor in self._pipes.values():
             self._listen(descriptor, not self.blocked and not self._resting, self._ready)
         if not self._channel.closed:
@@ -132,16 +136,18 @@ class Output:
     def _ready(self) -> None:
         for _ in range(_PULLS):
             self._pull()
-            if not self._held:
+            if not self._is_behind:
                 break
         self._rest_until = clock.monotonic() + _REST
 
     def _pull(self) -> int:
         """Takes what pipes and channel hold, in the order in which it was said; returns how much there was."""
         data, self._held = self._held, {}
-        for stream in list(self._pipes):
-            data[stream] = data.get(stream, b"") + self._read(stream)
-        frames = self._channel.receive_ready(_FRAMES) if not self._channel.closed else []
+        if self._has_room:
+            for stream in list(self._pipes):
+                data[stream] = data.get(stream, b"") + self._read(stream)
+            self._hear()
+        frames, self._frames = self._frames, []
         size = len(frames) + sum(map(len, data.values()))
         newer: set[str] = set()
         for frame in frames:
@@ -157,6 +163,28 @@ class Output:
             self._listen(self._channel.fileno(), False, self._ready)
         return size
 
+    @property
+    def _is_behind(self) -> bool:
+        return bool(self._held or self._frames)
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._frames) < _FRAMES
+
+    def _hear(self) -> None:
+        """Fetches what waits in the channel; what it says is secret counts at once.
+
+        After each read and before what was read is taken: a secret that the child declared before it printed it
+        waits here then, since the channel never holds more than is fetched.
+        """
+        if self._channel.fileno() < 0:
+            return
+        for frame in self._channel.receive_ready(_FRAMES):
+            if frame.get("kind") == "mask":
+                self._take(frame)
+            else:
+                self._frames.append(frame)
+
     def _take_before(self, frame: Mapping[str, Any], data: dict[str, bytes]) -> set[str]:
         """Takes the output that had been written when ``frame`` was sent; returns the streams that it had to read on."""
         newer: set[str] = set()
@@ -170,8 +198,9 @@ class Output:
                 ahead = len(have) + 1
             else:
                 ahead = self._reads[stream].position(out[0], int(waiting), int(own)) - self._taken[stream]
-            if len(have) < ahead:
+            if len(have) < ahead and self._has_room:
                 have += self._read(stream)
+                self._hear()
                 newer.add(stream)
                 data[stream] = have
             if ahead > 0 and have:

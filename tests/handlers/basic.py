@@ -121,6 +121,17 @@ def steps(ctx: JobContext, pause: float = 0) -> dict[str, int]:
     return {"steps": 2}
 
 
+@job("t.groups")
+def groups(ctx: JobContext) -> None:
+    """Says lines in groups within a step, and one after it."""
+    with ctx.step("load", "Load", index=1, total=1), ctx.group("chunk 1"):
+        ctx.info("in the chunk")
+        with ctx.group("file a"):
+            print("in the file")
+    with ctx.group("after"):
+        ctx.info("outside of the step")
+
+
 @job("t.voices")
 def voices(ctx: JobContext) -> None:
     """Says one line in every way there is."""

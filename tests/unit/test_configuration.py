@@ -53,10 +53,21 @@ def test_lists_stand_in_the_environment_with_commas(monkeypatch):
     monkeypatch.setenv("JOBRUNNER_HANDLERS", "shop.handlers, mail.handlers,,shop.handlers")
     monkeypatch.setenv("JOBRUNNER_QUEUES", "fast,slow lane")
     monkeypatch.setenv("JOBRUNNER_WORKER_ENV", "PATH,HOME")
+    monkeypatch.setenv("JOBRUNNER_MASK_KEYS", "*token*, api_key,pin[0-9]")
     settings = load()
     assert settings.handlers == ("shop.handlers", "mail.handlers")
     assert settings.queues == ("fast", "slow lane")
     assert settings.worker_env == ("PATH", "HOME")
+    assert settings.mask_keys == ("*token*", "api_key", "pin[0-9]")
+
+
+def test_labels_are_names_and_values_wherever_they_stand(place, monkeypatch):
+    expected = ("zone=eu", "rack=7")
+    (place / "jobrunner.toml").write_text('labels = { zone = "eu", rack = 7 }\n')
+    assert load().labels == expected
+    monkeypatch.setenv("JOBRUNNER_LABELS", "zone=eu, rack=7")
+    assert load().labels == load(labels={"zone": "eu", "rack": "7"}).labels == load(labels=expected).labels
+    assert load().labels == Settings.from_order(load().to_order()).labels == expected
 
 
 def test_lists_are_lists_in_toml_and_keywords(place):
@@ -106,6 +117,14 @@ def test_an_empty_variable_and_a_keyword_of_none_count_as_not_given(monkeypatch)
         ("handlers", "not a module"),
         ("handlers", [7]),
         ("queues", ["q" * 65]),
+        ("labels", "zone"),
+        ("labels", ["zone=eu", "zone=us"]),
+        ("labels", {"": "eu"}),
+        ("labels", {"a=b": "c"}),
+        ("labels", {"n" * 65: "eu"}),
+        ("labels", {"zone": "x" * 201}),
+        ("labels", {"zone": None}),
+        ("labels", 7),
         ("worker_env", ["A=B"]),
         ("worker_env", 7),
         ("heartbeat", "soon"),
@@ -119,6 +138,12 @@ def test_an_empty_variable_and_a_keyword_of_none_count_as_not_given(monkeypatch)
         ("port", "http"),
         ("log_max_bytes", "much"),
         ("params_max_bytes", 0),
+        ("mask_keys", 7),
+        ("mask_keys", ["*"]),
+        ("mask_keys", "token,?*"),
+        ("mask_keys", ["a\nb"]),
+        ("mask_keys", ["x" * 129]),
+        ("mask_keys", ["pin[0-9"]),
         ("session_hours", 0),
         ("database_url", " "),
         ("host", "a\nb"),

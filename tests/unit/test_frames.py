@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobrunner.child import frames
+from jobrunner.worker import output
 
 Ends = tuple[frames.Channel, frames.Channel]
 
@@ -158,3 +160,23 @@ def test_a_frame_beyond_the_limit_is_refused(ends: Ends, monkeypatch):
     monkeypatch.setattr(frames, "LARGEST", 1000)
     with pytest.raises(ValueError, match="larger than 1000"):
         ends[0].send({"text": "x" * 2000})
+
+
+def test_what_a_child_sent_before_it_died_arrives_though_it_left_something_unread(ends: Ends):
+    for number in range(3):
+        ends[1].send({"number": number})
+    ends[0].post({"kind": "cancel"})
+    ends[1].close()
+    assert [frame["number"] for frame in ends[0].receive_ready()] == [0, 1, 2]
+    assert ends[0].closed
+
+
+def test_one_fetch_takes_all_that_a_channel_can_hold():
+    ours, its = frames.pair()
+    with ours, its:
+        held = 0
+        its.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while its.send(b"\0" * 8 + b"\1{}"):
+                held += 1
+        assert 100 < held < output._FRAMES

@@ -122,3 +122,24 @@ def test_clean_text_is_utf8_without_nul_or_crlf(text):
 @example("10%\r20%\r\ndone\r")
 def test_a_message_is_kept_as_it_would_be_if_it_were_printed(text):
     assert settled(text).split("\n") == assembled(text.encode() + b"\n")
+
+
+def test_a_secret_that_begins_like_another_is_hidden_whole_however_it_arrives():
+    def mask(text: str) -> str:
+        return text.replace("opensesame-two", "***").replace("opensesame", "***")
+
+    data = b"say opensesame-two\n"
+    for place in range(1, len(data)):
+        assembler = LineAssembler(mask, 14)
+        assert assembler.feed(data[:place]) + assembler.feed(data[place:]) == ["say ***"]
+
+
+def test_a_longer_secret_may_be_told_while_a_line_arrives():
+    secret = "opensesame" * 100
+    assembler = LineAssembler(lambda text: text.replace(secret, "***"))
+    found = assembler.feed(b"x" * 10_000)
+    assembler.longest_secret = len(secret)
+    data = b"y" * (LIMIT - 10_000 - 500) + secret.encode() + b"z" * 40_000 + b"\n"
+    found += [m for start in range(0, len(data), 700) for m in assembler.feed(data[start : start + 700])]
+    assert "opensesame" not in "".join(found)
+    assert "y***z" in "".join(found)

@@ -71,3 +71,43 @@ def test_it_takes_no_longer_than_the_text_is_long(piece):
     began = time.process_time()
     Mask(URL)(text)
     assert time.process_time() - began < 5
+
+
+def test_what_one_attempt_declares_is_no_secret_of_another():
+    everybody = Mask(URL)
+    mine, yours = everybody.of_attempt(), everybody.of_attempt()
+    mine.declare(["swordfish", "red", ""])
+    assert mine("red swordfish, open sesame") == "red ***, ***"
+    assert (
+        yours("red swordfish, open sesame") == everybody("red swordfish, open sesame") == "red swordfish, ***"
+    )
+
+
+def test_the_longest_secret_is_known_as_soon_as_it_is_declared():
+    mask = Mask("")
+    mask.declare(["x" * 5_000])
+    assert mask.longest >= 5_000
+
+
+def test_in_data_declared_values_and_what_stands_under_secret_names_are_hidden():
+    mask = Mask(URL, ["*token"])
+    mask.declare(["swordfish", "4711"])
+    found = mask.data(
+        {
+            "a": ["the swordfish", 47110, 0.4711, 4712, True, None],
+            "swordfish": 1,
+            "Token": {"deep": []},
+            "url": "ftp://e:f@g",
+        }
+    )
+    assert found == {
+        "a": ["the ***", "***", "***", 4712, True, None],
+        "***": 1,
+        "Token": "***",
+        "url": "ftp://e:f@g",
+    }
+
+
+def test_without_declared_values_and_names_data_need_not_be_looked_at():
+    assert not Mask(URL).sees_data
+    assert Mask(URL, ["token"]).sees_data
