@@ -6,30 +6,35 @@ a reader of the whole walks it range by range.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from heapq import merge
+from itertools import compress, islice
 from typing import Any
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.engine import Connection
 
+from jobrunner import clock
 from jobrunner.store.database import Database, Row, plain
 from jobrunner.store.views import LEVELS, LINE_COLUMNS, TRANSITION_COLUMNS
 
 Event = tuple[str, Row]
 """A ledger row and its kind: transition or log."""
 
-# how many seqs a reader of the whole takes in at a time
-RANGE = 20_000
+# how many seqs are read at a time where their messages are looked at here; a message has at most 16 KiB
+SCAN = 2_000
 
 
 @dataclass(frozen=True)
 class Wanted:
     """Which lines are meant; every part that is given must hold.
 
-    ``level`` means that and above; ``grep`` is literal text, of any case when ``icase``.
+    ``level`` means that and above, ``since`` a moment; ``grep`` is literal text, of any case when ``icase``, unless
+    there is a ``match``: what tells of some messages which are wanted, since no two databases agree on expressions.
+    It is called between transactions, with a bounded number of messages, and may raise to end the reading.
     """
 
     level: str | None = None
@@ -39,11 +44,16 @@ class Wanted:
     logger: str | None = None
     grep: str | None = None
     icase: bool = False
+    regex: bool = False
+    match: Callable[[Sequence[str]], Sequence[bool]] | None = None
+    since: str | None = None
 
     @property
     def everything(self) -> bool:
         """True when no line is left out; transitions are then part of the view."""
-        return all(getattr(self, part.name) is None for part in fields(self) if part.name != "icase")
+        return all(
+            getattr(self, part.name) is None for part in fields(self) if part.name not in ("icase", "regex")
+        )
 
 
 def head(database: Database, job_id: int) -> Row | None:
@@ -63,6 +73,11 @@ def window(
 
     Transitions are among it only when everything is wanted. None without such a job.
     """
+    if wanted.match is not None:
+        row = head(database, job_id)
+        return None if row is None else (
+            row, [("log", line) for line in scan(database, job_id, low, min(high, row["last_seq"]), wanted)]
+        )  # fmt: skip
     statement, bound = _select(database, LINE_COLUMNS, wanted)
 
     def work(connection: Connection) -> tuple[Row, list[Event]] | None:
@@ -85,6 +100,9 @@ def seqs(
     database: Database, job_id: int, low: int, high: int, wanted: Wanted, *, most: int, newest: bool = False
 ) -> list[int]:
     """Returns the seqs of the first ``most`` wanted lines from ``low`` to ``high``, or of the last ones."""
+    if wanted.match is not None:
+        lines = scan(database, job_id, low, high, wanted, newest=newest, columns="seq, message")
+        return [int(row["seq"]) for row in islice(lines, most)]
     statement, bound = _select(
         database, "seq", wanted, " ORDER BY seq DESC LIMIT :n" if newest else " ORDER BY seq LIMIT :n"
     )
@@ -92,28 +110,34 @@ def seqs(
     return database.read(lambda c: [int(row.seq) for row in c.execute(statement, limits)])
 
 
-def stream(database: Database, job_id: int, wanted: Wanted, *, after_seq: int = 0) -> Iterator[Row]:
-    """Yields every wanted line after a cursor that there is now, oldest first, in constant memory.
+def scan(
+    database: Database, job_id: int, low: int, high: int, wanted: Wanted, *, newest: bool = False,
+    columns: str = LINE_COLUMNS,
+) -> Iterator[Row]:  # fmt: skip
+    """Yields the wanted lines between two seqs, the first or with ``newest`` the last first, in constant memory.
 
-    Each range is a transaction of its own. A job that is deleted meanwhile ends it.
+    Each few thousand seqs are a transaction of their own.
     """
-    top = head(database, job_id)
-    if top is None:
-        return
-    start = max(after_seq + 1, top["first_seq"])
-    while start <= top["last_seq"]:
-        until = min(start + RANGE - 1, top["last_seq"])
-        seen = window(database, job_id, start, until, wanted)
-        if seen is None:
-            return
-        yield from (row for kind, row in seen[1] if kind == "log")
-        start = until + 1
+    statement, bound = _select(database, columns, wanted, f" ORDER BY seq{' DESC' if newest else ''}")
+    match = wanted.match or (lambda messages: [True] * len(messages))
+    begins = range(low, high + 1, SCAN)
+    for begin in reversed(begins) if newest else begins:
+        limits = bound | {"id": job_id, "low": begin, "high": min(begin + SCAN - 1, high)}
+        rows = database.read(partial(_read, statement=statement, bound=limits))
+        yield from compress(rows, match([row["message"] for row in rows]))
+
+
+def _read(connection: Connection, statement: TextClause, bound: Row) -> list[Row]:
+    return [plain(row) for row in connection.execute(statement, bound).mappings()]
 
 
 def block_counts(
     database: Database, job_id: int, low: int, high: int, wanted: Wanted, *, size: int
 ) -> dict[int, int]:
     """Returns how many lines of each block of ``size`` seqs are wanted; block 0 begins at seq 1, empty ones are left out."""
+    if wanted.match is not None:
+        lines = scan(database, job_id, low, high, wanted, columns="seq, message")
+        return Counter((int(row["seq"]) - 1) // size for row in lines)
     block = _block(database, size)
     statement, bound = _select(database, f"{block} AS block, COUNT(*) AS n", wanted, f" GROUP BY {block}")
     limits = bound | {"id": job_id, "low": low, "high": high}
@@ -136,10 +160,16 @@ def kinds_of_lines(database: Database, job_id: int, low: int, high: int, *, most
     return database.read(lambda c: [plain(row) for row in c.execute(_KINDS, limits).mappings()])
 
 
-def step_lines(database: Database, job_id: int, low: int, high: int, *, most: int) -> list[Row]:
-    """Returns the lines of a range in which steps begin and end, oldest first."""
-    limits = {"id": job_id, "low": low, "high": high, "n": most}
-    return database.read(lambda c: [plain(row) for row in c.execute(_STEPS, limits).mappings()])
+def section_lines(
+    database: Database, job_id: int, low: int, high: int, *, most: int, kind: str = ""
+) -> list[Row]:
+    """Returns the lines of a range in which steps and groups begin and end, oldest first; of one ``kind``, step or group.
+
+    There may be others among them: what a line's context says of its event is for the caller to read.
+    """
+    like = f'{{"event":%"{kind}%' if kind else '{"event":%'
+    limits = {"id": job_id, "low": low, "high": high, "n": most, "like": like}
+    return database.read(lambda c: [plain(row) for row in c.execute(_SECTIONS, limits).mappings()])
 
 
 def last_claim(database: Database, job_id: int) -> int | None:
@@ -157,14 +187,16 @@ def _select(
 ) -> tuple[TextClause, Row]:
     bound: dict[str, Any] = {
         name: value
-        for name in ("stream", "step", "attempt", "logger", "grep")
-        if (value := getattr(wanted, name)) is not None
+        for name in ("stream", "step", "attempt", "logger", "grep", "since")
+        if (value := getattr(wanted, name)) is not None and not (name == "grep" and wanted.match)
     }
+    if wanted.since is not None:
+        bound["since"] = clock.db_text(wanted.since)
     levels = LEVELS[LEVELS.index(wanted.level) :] if wanted.level else ()
     names = tuple(bound)
     bound |= {f"level{i}": level for i, level in enumerate(levels)}
     dialect, way = database.dialect.name, "literal"
-    if wanted.grep is not None and wanted.icase:
+    if "grep" in bound and wanted.grep is not None and wanted.icase:
         way = "folded" if dialect == "mysql" or wanted.grep.isascii() else "pattern"
         if way == "pattern":
             bound["grep"] = _glob(wanted.grep) if dialect == "sqlite" else _expression(wanted.grep)
@@ -185,6 +217,7 @@ def _lines(dialect: str, columns: str, names: tuple[str, ...], levels: int, way:
         "attempt": "attempt = :attempt",
         "logger": "logger = :logger",
         "grep": grep[way],
+        "since": "at >= :since",
     }
     where = ["job_id = :id", "seq >= :low", "seq <= :high"] + [known[name] for name in names]
     if levels:
@@ -231,8 +264,8 @@ _KINDS = text(
     "SELECT level, stream, step_key, attempt, logger, COUNT(*) AS n FROM jobrunner_job_log WHERE job_id = :id"
     " AND seq >= :low AND seq <= :high GROUP BY level, stream, step_key, attempt, logger ORDER BY n DESC LIMIT :n"
 )
-_STEPS = text(
+_SECTIONS = text(
     "SELECT seq, at, attempt, step_key, context FROM jobrunner_job_log WHERE job_id = :id AND seq >= :low"
-    " AND seq <= :high AND stream = 'system' AND step_key IS NOT NULL ORDER BY seq LIMIT :n"
+    " AND seq <= :high AND stream = 'system' AND context LIKE :like ORDER BY seq LIMIT :n"
 )
 _CLAIM = text("SELECT MAX(seq) FROM jobrunner_job_transition WHERE job_id = :id AND trigger_name = 'claim'")

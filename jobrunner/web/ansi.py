@@ -21,6 +21,7 @@ MOST_SEGMENTS = 400
 _HARMFUL = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff"
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 _SUSPECT = re.compile(f"[{_HARMFUL}]")
+_COLOURED = re.compile(f"{_SGR.pattern}|[{_HARMFUL}]")
 _SUSPECTS = re.compile(f"[{_HARMFUL}]+")
 
 
@@ -32,6 +33,11 @@ def is_plain(text: str) -> bool:
 def visible(text: str) -> str:
     """Returns text without colours, its control and bidi characters as escapes; tabs and line feeds stay."""
     return text if is_plain(text) else _SUSPECT.sub(_escape, _SGR.sub("", text))
+
+
+def coloured(text: str) -> str:
+    """Returns ``visible(text)`` with its colours: SGR sequences and nothing else that a terminal obeys."""
+    return _COLOURED.sub(lambda match: match[0] if len(match[0]) > 1 else _escape(match), text)
 
 
 def segments(text: str) -> list[Segment]:

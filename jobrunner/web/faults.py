@@ -82,6 +82,13 @@ class TooMany(WebFault):
         super().__init__(message, hint=hint, headers={"Retry-After": str(retry_after)})
 
 
+class ClientGone(WebFault):
+    """Whoever asked has left before the answer."""
+
+    code = "client_gone"
+    status = 499
+
+
 class Internal(WebFault):
     """Something failed that nobody foresaw."""
 

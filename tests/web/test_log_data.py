@@ -174,6 +174,17 @@ def test_lines_are_copied_as_text_with_or_without_time(client, job):
     assert timed.headers["x-lines"] == "12"
 
 
+def test_a_copy_has_its_levels_and_its_colours_or_not(client, runner):
+    job = write_log(runner, [line("\x1b[31mred\x1b[0m\x1b]8;;x\x07\x9b", level="error", stream="stderr")])
+
+    def copied(**query: str) -> str:
+        return str(client.get(f"/api/jobs/{job}/log/text", params={"from_seq": 2} | query).text)
+
+    assert copied() == "error stderr red\\x1b]8;;x\\x07\\x9b\n"
+    assert copied(levels="0") == "stderr red\\x1b]8;;x\\x07\\x9b\n"
+    assert copied(levels="0", ansi="1") == "stderr \x1b[31mred\x1b[0m\\x1b]8;;x\\x07\\x9b\n"
+
+
 def test_a_pruned_log_begins_where_its_lines_begin(client, runner, job, sql):
     sql(f"DELETE FROM jobrunner_job_log WHERE job_id = {job} AND seq < 1001")
     sql(f"UPDATE jobrunner_job SET first_seq = 1001 WHERE id = {job}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -15,11 +16,13 @@ from jobrunner.store import loglines
 from jobrunner.store.database import Database, Row
 from jobrunner.store.loglines import Wanted
 from jobrunner.store.views import LARGEST_ID
-from jobrunner.web.api import examples, names, ranges, text
+from jobrunner.web.api import examples, finding, names, ranges, text
 from jobrunner.web.api.answers import answer, problems
 from jobrunner.web.api.jobs import Cursor, JobName, Limit, Tail, readable
 from jobrunner.web.api.streams import GZIP, NDJSON, bundled, packed
 from jobrunner.web.caller import Reader
+from jobrunner.web.expression import Expression
+from jobrunner.web.scanning import scan
 
 router = APIRouter(prefix="/api", tags=["logs"], generate_unique_id_function=names.of)
 PLAIN = "text/plain"
@@ -31,7 +34,17 @@ Level = Annotated[
 ]
 Stream = Annotated[Literal["log", "stdout", "stderr", "system", "response"] | None, Query()]
 StepKey = Annotated[str | None, Query(description="Only lines of this step.", max_length=255)]
-Grep = Annotated[str | None, Query(description="Only lines that hold this very text.", max_length=200)]
+Grep = Annotated[
+    str | None,
+    Query(description="Only lines that hold this very text, or with regex match it.", max_length=200),
+]
+Regex = Annotated[
+    bool,
+    Query(
+        description="grep is a regular expression as RE2 has them, which takes linear time. It is looked for in what a"
+        " line shows: without colours, with control characters as escapes."
+    ),
+]
 Attempt = Annotated[int | None, Query(ge=0, le=2**31 - 1, description="Only lines of this attempt.")]
 Last = Annotated[int | None, Query(ge=0, le=MOST_LAST, description="Only the last so many lines.")]
 Until = Annotated[int | None, Query(ge=0, le=LARGEST_ID, description="Only up to this seq.")]
@@ -41,15 +54,23 @@ _TEXT = {"content": {PLAIN: {"schema": {"type": "string"}}}}
 def _lines(
     level: Level = None, stream: Stream = None, step: StepKey = None, attempt: Attempt = None,
     logger: Annotated[str | None, Query(description="Only lines of this logger.", max_length=255)] = None,
-    grep: Grep = None, icase: Annotated[bool, Query(description="grep minds no case.")] = False,
+    grep: Grep = None, icase: Annotated[bool, Query(description="grep minds no case.")] = False, regex: Regex = False,
 ) -> Wanted:  # fmt: skip
     for name, value in (("step", step), ("logger", logger), ("grep", grep)):
         if value is not None and "\0" in value:
             raise InvalidField(f"{name} holds a NUL character.", fields={name: "holds a NUL character"})
-    return Wanted(level or None, stream, step or None, attempt, logger or None, grep or None, icase)
+    wanted = Wanted(level or None, stream, step or None, attempt, logger or None, grep or None, icase)
+    if not (grep and regex):
+        return wanted
+    return replace(wanted, regex=True, match=Expression(grep, icase=icase, regex=True).among)
 
 
 Lines = Annotated[Wanted, Depends(_lines)]
+
+
+async def _in_turn(request: Request, wanted: Lines) -> AsyncIterator[Wanted]:
+    async with scan(request, wanted) as lines:
+        yield lines
 
 
 @router.get(
@@ -57,18 +78,25 @@ Lines = Annotated[Wanted, Depends(_lines)]
     responses={200: {"model": LogPage, **examples.of(examples.LOGS)}, **problems(404)},
 )  # fmt: skip
 def get_logs(
-    request: Request, caller: Reader, job: JobName, after_seq: Cursor = 0, limit: Limit = 200, tail: Tail = None,
-    level: Level = None, stream: Stream = None, step: StepKey = None, grep: Grep = None,
+    request: Request, caller: Reader, job: JobName, wanted: Annotated[Wanted, Depends(_in_turn)],
+    after_seq: Cursor = 0, limit: Limit = 200, tail: Tail = None,
     since: Annotated[str | None, Query(description="Produced at or after: 10m ago, or ISO 8601 with a zone.")] = None,
     until_seq: Until = None,
 ) -> Response:  # fmt: skip
-    """Gives lines after a cursor, oldest first; ``last_seq`` is the cursor for the next call."""
+    """Gives lines after a cursor, oldest first; ``last_seq`` is the cursor for the next call.
+
+    With regex a page may hold fewer lines than ``limit`` though more follow: a call looks through 500,000 rows.
+    """
     runner, job_id = readable(request, caller, job)
-    found = runner.logs(
-        job_id, after_seq=after_seq, limit=limit, tail=tail, level=level, stream=stream, step=step, grep=grep,
-        since=durations.ago("since", since), until_seq=until_seq,
-    )  # fmt: skip
-    return answer(found)
+    moment = durations.ago("since", since)
+    if wanted.attempt is None and wanted.logger is None and not wanted.icase and wanted.match is None:
+        found = runner.logs(
+            job_id, after_seq=after_seq, limit=limit, tail=tail, level=wanted.level, stream=wanted.stream,
+            step=wanted.step, grep=wanted.grep, since=moment, until_seq=until_seq,
+        )  # fmt: skip
+        return answer(found)
+    wanted = replace(wanted, since=moment)
+    return answer(finding.page(runner.database, job_id, wanted, after_seq, until_seq, limit=limit, tail=tail))
 
 
 @router.get(
@@ -155,16 +183,20 @@ def _pieces(
     if tail is not None:
         seqs = loglines.seqs(database, job_id, low, high, wanted, most=tail, newest=True) if tail else []
         low = seqs[-1] if seqs else high + 1
-    return lambda: bundled(map(show, _rows(database, job_id, wanted, low, high)))
+    return lambda: _steps(database, job_id, wanted, low, high, show)
 
 
-def _rows(database: Database, job_id: int, wanted: Wanted, low: int, high: int) -> Iterator[Row]:
+def _steps(
+    database: Database, job_id: int, wanted: Wanted, low: int, high: int, show: Callable[[Row], str]
+) -> Iterator[bytes]:
     while low <= high:
         until = min(low + STEP - 1, high)
         seen = loglines.window(database, job_id, low, until, wanted)
         if seen is None:
             return
-        yield from (row for kind, row in seen[1] if kind == "log")
+        yield from bundled(show(row) for kind, row in seen[1] if kind == "log")
+        # also where nothing was wanted the server finds out whether somebody is still there
+        yield b""
         low = until + 1
 
 

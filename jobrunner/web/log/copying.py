@@ -15,9 +15,12 @@ READ = 500_000
 
 
 def lines(
-    database: Database, job_id: int, low: int, high: int, wanted: Wanted
+    database: Database, job_id: int, low: int, high: int, wanted: Wanted, *, ansi: bool = False
 ) -> tuple[list[dict[str, Any]], bool]:
-    """Returns the rows between two seqs as they are shown, and whether these are all; what is more is for a download."""
+    """Returns the rows between two seqs as they are shown, and whether these are all; what is more is for a download.
+
+    With ``ansi`` messages keep their colours.
+    """
     top = loglines.head(database, job_id)
     if top is None:
         return [], True
@@ -25,7 +28,7 @@ def lines(
     found: list[dict[str, Any]] = []
     for begin in range(start, min(last, start + READ - 1) + 1, windows.MOST):
         seen = loglines.window(database, job_id, begin, min(begin + windows.MOST - 1, last), wanted)
-        found += [windows.shown(kind, row) for kind, row in (seen[1] if seen else [])]
+        found += [windows.shown(kind, row, ansi=ansi) for kind, row in (seen[1] if seen else [])]
         if len(found) > MOST:
             return found[:MOST], False
     return found, last - start < READ

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ from jobrunner.errors import JobNotFound
 from jobrunner.store import loglines
 from jobrunner.store.database import Database, Row
 from jobrunner.store.loglines import Wanted
-from jobrunner.web.log import windows
+from jobrunner.web.log import census, windows
+from jobrunner.web.log.folding import Section, folded
 from jobrunner.web.log.searching import SPAN
 
 LINES = 200
@@ -20,10 +22,14 @@ READ = 5 * SPAN
 
 @dataclass(frozen=True)
 class LogPage:
-    """Some rows, oldest first; ``looked`` are the first and last seq that were looked at for them."""
+    """Some rows, oldest first, in their sections where nothing is filtered.
+
+    ``count`` is how many they are, ``looked`` the first and last seq that were looked at for them.
+    """
 
     head: Row
-    rows: list[dict[str, Any]]
+    rows: Sequence[dict[str, Any] | Section]
+    count: int
     looked: tuple[int, int]
 
     @property
@@ -49,7 +55,7 @@ def after(database: Database, job_id: int, cursor: int, wanted: Wanted, limit: i
             seqs = loglines.seqs(database, job_id, low, end, wanted, most=limit - found)
             found += len(seqs)
             end = seqs[-1] if found == limit else end
-    return LogPage(top, _rows(database, job_id, start, end, wanted), (start, end))
+    return _page(database, job_id, top, start, end, wanted)
 
 
 def before(database: Database, job_id: int, cursor: int, wanted: Wanted, limit: int = LINES) -> LogPage:
@@ -64,12 +70,18 @@ def before(database: Database, job_id: int, cursor: int, wanted: Wanted, limit: 
             seqs = loglines.seqs(database, job_id, start, high, wanted, most=limit - found, newest=True)
             found += len(seqs)
             start = seqs[-1] if found == limit else start
-    return LogPage(top, _rows(database, job_id, start, end, wanted), (start, end))
+    return _page(database, job_id, top, start, end, wanted)
 
 
-def _rows(database: Database, job_id: int, low: int, high: int, wanted: Wanted) -> list[dict[str, Any]]:
-    seen = loglines.window(database, job_id, low, high, wanted)
-    return [] if seen is None else [windows.shown(kind, row) for kind, row in seen[1]]
+def _page(database: Database, job_id: int, top: Row, start: int, end: int, wanted: Wanted) -> LogPage:
+    seen = loglines.window(database, job_id, start, end, wanted)
+    events = [] if seen is None else seen[1]
+    rows = [
+        (windows.shown(kind, row), census.section(row) if row.get("stream") == "system" else None)
+        for kind, row in events
+    ]
+    shown = folded(rows) if wanted.everything else [row for row, _ in rows]
+    return LogPage(top, shown, len(rows), (start, end))
 
 
 def _head(database: Database, job_id: int) -> Row:

@@ -17,7 +17,7 @@ from jobrunner.web.house import house
 from jobrunner.web.log import census as census_of
 from jobrunner.web.log import copying, searching, windows
 from jobrunner.web.log import page as plain_page
-from jobrunner.web.log.wanted import WantedLines, asking, whole
+from jobrunner.web.log.wanted import WantedLines, asking, sought, whole
 from jobrunner.web.templating import page
 
 # The viewer's own data comes in the shape of the page that draws it; programs have /api/jobs/{job}/logs.
@@ -26,13 +26,15 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/api/jobs/{job}/log/rows")
 def rows(
-    request: Request, caller: Reader, job: str, wanted: WantedLines, from_seq: str = "1", to_seq: str = ""
-) -> Response:
-    """Gives a window of the log by seq."""
+    request: Request, caller: Reader, job: str, wanted: WantedLines, from_seq: str = "1", to_seq: str = "",
+    mark: str = "", mark_icase: str = "", mark_regex: str = "",
+) -> Response:  # fmt: skip
+    """Gives a window of the log by seq; where ``mark`` is found in its messages is told with each row."""
     runner, job_id = _readable(request, caller, job)
     low = whole("from_seq", from_seq) or 1
     high = whole("to_seq", to_seq) or low + windows.BLOCK - 1
-    return _answer(windows.window(runner.database, job_id, low, high, wanted))
+    marked = sought("mark", mark, mark_icase, mark_regex)
+    return _answer(windows.window(runner.database, job_id, low, high, wanted, marked))
 
 
 @router.get("/api/jobs/{job}/log/counts")
@@ -68,15 +70,15 @@ def find(
 @router.get("/api/jobs/{job}/log/text")
 def text(
     request: Request, caller: Reader, job: str, wanted: WantedLines,
-    from_seq: str = "1", to_seq: str = "", timed: str = "",
+    from_seq: str = "1", to_seq: str = "", timed: str = "", levels: str = "1", ansi: str = "",
 ) -> Response:  # fmt: skip
     """Gives the lines between two seqs as text to copy; ``X-Lines`` says how many, and whether these are all."""
     runner, job_id = _readable(request, caller, job)
     high = whole("to_seq", to_seq) or LARGEST_ID
     lines, all_of_them = copying.lines(
-        runner.database, job_id, whole("from_seq", from_seq) or 1, high, wanted
+        runner.database, job_id, whole("from_seq", from_seq) or 1, high, wanted, ansi=ansi == "1"
     )
-    said = "".join(windows.spoken(line, timed=timed == "1") for line in lines)
+    said = "".join(windows.spoken(line, timed=timed == "1", levels=levels == "1") for line in lines)
     headers = {"X-Lines": str(len(lines)), "X-Complete": "1" if all_of_them else "0"}
     return Response(said, media_type="text/plain; charset=utf-8", headers=headers)
 

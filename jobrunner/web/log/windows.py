@@ -9,7 +9,8 @@ from jobrunner.states import Status
 from jobrunner.store import loglines
 from jobrunner.store.database import Database, Row
 from jobrunner.store.loglines import Wanted
-from jobrunner.web.ansi import segments, visible
+from jobrunner.web.ansi import coloured, segments, visible
+from jobrunner.web.expression import Expression
 
 # how many seqs the viewer counts, asks for and forgets together
 BLOCK = 250
@@ -17,7 +18,9 @@ MOST = 4 * BLOCK
 LONGEST_CONTEXT = 4000
 
 
-def window(database: Database, job_id: int, low: int, high: int, wanted: Wanted) -> dict[str, Any]:
+def window(
+    database: Database, job_id: int, low: int, high: int, wanted: Wanted, mark: Expression | None = None
+) -> dict[str, Any]:
     """Returns ``{head, rows, before}``: what is wanted of seqs ``low`` to ``high``, at most ``MOST`` of them.
 
     ``before`` is when the row before the first happened, where everything is wanted: a gap shows across windows.
@@ -31,7 +34,7 @@ def window(database: Database, job_id: int, low: int, high: int, wanted: Wanted)
     before = None
     if events and events[0][1]["seq"] < low:
         before = events.pop(0)[1]["at"]
-    return {"head": head(top), "before": before, "rows": [shown(kind, row) for kind, row in events]}
+    return {"head": head(top), "before": before, "rows": [shown(kind, row, mark) for kind, row in events]}
 
 
 def tail(database: Database, job_id: int, count: int) -> tuple[Row, list[dict[str, Any]]]:
@@ -51,8 +54,11 @@ def head(row: Row) -> dict[str, Any]:
     return {name: row[name] for name in same} | {"is_terminal": state.is_terminal}
 
 
-def shown(kind: str, row: Row) -> dict[str, Any]:
+def shown(kind: str, row: Row, mark: Expression | None = None, *, ansi: bool = False) -> dict[str, Any]:
     """Returns a ledger row as it is drawn: ``{seq, at, kind, words}``, words being [class names, text] pairs.
+
+    With ``mark`` also ``hits``: from where to where in the text of the words it is found in the message. With
+    ``ansi`` the message is one text with its colours in it, for a terminal.
 
     Every text is visible and every class from a fixed list, whatever the job wrote. A context too long
     to read on a line is left to the download.
@@ -68,7 +74,10 @@ def shown(kind: str, row: Row) -> dict[str, Any]:
     level, stream, context = row["level"], row["stream"], row["context"]
     words = [("w-level", level)] if level != "info" else []
     words += [("w-stream", stream)] if stream in ("stderr", "response") else []
-    words += segments(row["message"])
+    if mark is not None:
+        before = sum(len(text) for _, text in words)
+        drawn["hits"] = [(before + a, before + b) for a, b in mark.spans(visible(row["message"]))]
+    words += [("", coloured(row["message"]))] if ansi else segments(row["message"])
     if context is not None and stream != "system" and not context.startswith('{"part":'):
         long = len(context) > LONGEST_CONTEXT
         words.append(
@@ -77,18 +86,22 @@ def shown(kind: str, row: Row) -> dict[str, Any]:
     return drawn | {"kind": _kind(row), "words": words}
 
 
-def spoken(row: dict[str, Any], *, timed: bool) -> str:
+def spoken(row: dict[str, Any], *, timed: bool, levels: bool = True) -> str:
     """Returns a row that is shown as one line of text, or several for a message of several."""
-    said = "".join(f"{text} " if name in ("w-level", "w-stream") else text for name, text in row["words"])
+    said = "".join(
+        f"{text} " if name in ("w-level", "w-stream") else text
+        for name, text in row["words"]
+        if levels or name != "w-level"
+    )
     return f"{row['at']} {said}\n" if timed else f"{said}\n"
 
 
 def _kind(row: Row) -> str:
     if row["stream"] == "system":
-        if row["step_key"] is not None and '"event":"step_started"' in (row["context"] or "").replace(
-            " ", ""
-        ):
-            return "k-step"
+        context = (row["context"] or "").replace(" ", "")
+        for kind in ("step", "group"):
+            if f'"event":"{kind}_started"' in context:
+                return f"k-{kind}"
         if row["level"] == "warning" and " dropped" in row["message"]:
             return "k-drop"
     return f"k-{row['level']}"

@@ -95,7 +95,7 @@ def _extend(database: Database, job_id: int, known: Known, until: int) -> None:
 
 
 def _marks(database: Database, job_id: int, low: int, high: int) -> list[Mark]:
-    rows = loglines.step_lines(database, job_id, low, high, most=MOST_LINES)
+    rows = loglines.section_lines(database, job_id, low, high, most=MOST_LINES, kind="step")
     return [mark for row in rows if (mark := _mark(row)) is not None]
 
 

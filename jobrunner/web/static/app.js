@@ -4,7 +4,8 @@ import { follow } from "./live.js";
 const html = document.documentElement, root = html.dataset.root.replace(/\/$/, "");
 const one = (selector, from = document) => from?.querySelector(selector);
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
-const on = (name, act) => document.addEventListener(name, act);
+export const on = (name, act, first) => document.addEventListener(name, act, first);
+export const announce = (name, detail) => document.dispatchEvent(new CustomEvent(`jobrunner:${name}`, { detail }));
 const make = (name, text = "") => Object.assign(document.createElement(name), { textContent: text });
 
 // times
@@ -22,7 +23,7 @@ function ago(seconds) {
   return seconds > 0 ? `${told} ago` : `in ${told}`;
 }
 
-function lasting(seconds) {
+export function lasting(seconds) {
   const s = Math.max(0, floor(seconds));
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${floor(s / 60)} min ${two(s % 60)} s`;
@@ -54,21 +55,18 @@ function localise(from) {
 const told = new Map();
 let due = 0, waiting = 0, busy = false, again = false;
 
-const state = (region) => ({
-  open: new Map(all("details", region).map((d, n) => [d.id || one("summary", d)?.textContent || n, d.open])),
-  ticked: new Set(all("input[type=checkbox][name=ids]:checked", region).map((box) => box.value)),
-  scrolls: all(".scroll, pre", region).map((box) => [box.scrollLeft, box.scrollTop]),
-});
+// What somebody did to a region: how each thing in it is known, and what of it stays.
+const KEPT = [
+  ["details", (node, n) => node.id || one("summary", node)?.textContent || n, ["open"]],
+  ["input[type=checkbox][name=ids]", (box) => box.value, ["checked"]],
+  [".scroll, pre", (_, n) => n, ["scrollLeft", "scrollTop"]],
+];
+const state = (region) => KEPT.map(([selector, key, names]) => new Map(all(selector, region).map((node, n) => [key(node, n), names.map((name) => node[name])])));
 
 function restore(region, was) {
-  all("details", region).forEach((d, n) => {
-    const open = was.open.get(d.id || one("summary", d)?.textContent || n);
-    if (open !== undefined) d.open = open;
-  });
-  for (const box of all("input[type=checkbox][name=ids]", region)) box.checked = was.ticked.has(box.value);
-  all(".scroll, pre", region).forEach((box, n) => {
-    if (was.scrolls[n]) [box.scrollLeft, box.scrollTop] = was.scrolls[n];
-  });
+  KEPT.forEach(([selector, key, names], i) => all(selector, region).forEach((node, n) => {
+    was[i].get(key(node, n))?.forEach((old, j) => { node[names[j]] = old; });
+  }));
 }
 
 const sign = (node) => node.id || node.getAttribute("href") || `${node.name}=${node.value}`;
@@ -275,7 +273,7 @@ on("click", async (event) => {
   if (!node || event.ctrlKey || event.metaKey || event.shiftKey) return;
   if (node.matches("[data-dialog]")) { event.preventDefault(); ask(node); }
   if (node.matches("[data-all]")) for (const box of all("input[name=ids]")) box.checked = node.checked;
-  if (node.matches("[data-show]") && one("[data-log]")) document.dispatchEvent(new CustomEvent("jobrunner:show", { detail: { seq: Number(node.dataset.show) } }));
+  if (node.matches("[data-show]") && one("[data-log]")) announce("show", { seq: +node.dataset.show });
   if (node.matches("[data-copy]")) {
     const from = node.dataset.copy;
     const text = from ? await (await fetch(from)).text() : one("code, pre", node.closest("dd, details"))?.textContent;

@@ -7,96 +7,79 @@ const TALLEST = 8e6;
 const WHOLE = 250;
 const OVER = 40;
 const MOST = 280;
+const { abs, ceil, floor, max, min, round, trunc } = Math;
 
 export const rowOf = (place) => (place?.closest ? place : place?.parentElement)?.closest(".row");
 
-export class List {
-  constructor(scroller, [spacer, layer], told) {
-    Object.assign(this, { scroller, spacer, layer, ...told, row: 0, off: 0, elements: new Map(), heights: [], average: 20, from: 0, y: 0 });
-    layer.replaceChildren();
-    scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
-    new ResizeObserver(() => this.draw()).observe(scroller);
-  }
+// `count()` rows there are, `make(row, elements, kept)` gives [key, element]; `onview(from, to)` and `onscroll(moved, atEnd)` hear.
+export function rowList(scroller, spacer, layer, { count, make, onview, onscroll }) {
+  let [row, off, from, y, length, average, elements, heights] = [0, 0, 0, 0, 0, 20, new Map(), []];
+  let aim, atEnd, resting;
+  const view = () => scroller.clientHeight;
+  const whole = () => count() <= WHOLE;
+  const slack = () => max(0, length - view());
+  const span = () => max(1, count() - view() / average);
+  const height = (at) => heights[at - from];
+  // The pixels of the drawn rows from one on, or of those between two.
+  const sum = (low, high = Infinity) => heights.slice(max(0, low - from), high - from).reduce((a, b) => a + b, 0);
 
-  get view() { return this.scroller.clientHeight; }
-  get whole() { return this.count() <= WHOLE; }
-  get slack() { return Math.max(0, this.length - this.view); }
-  get span() { return Math.max(1, this.count() - this.view / this.average); }
-
-  scrolled() {
-    const y = this.scroller.scrollTop;
-    const moved = y - this.y;
-    if (Math.abs(moved) < 1) return;
-    this.y = y;
-    this.aim = null;
-    const far = !this.whole && Math.abs(moved) > Math.max(1200, 2 * this.view);
-    if (far) [this.row, this.off] = [y >= this.slack - 1 ? this.count() : (y / this.slack) * this.span, 0];
-    else this.off += moved;
-    this.draw();
-    this.onscroll(moved);
-    clearTimeout(this.resting);
-    if (y <= 0 || y >= this.slack - 1) this.settle();
-    else this.resting = setTimeout(() => this.settle(), 150);
+  function scrolled() {
+    const moved = scroller.scrollTop - y;
+    if (abs(moved) < 1) return;
+    y += moved;
+    aim = null;
+    const ends = y <= 0 || y >= slack() - 1;
+    if (whole() || abs(moved) <= max(1200, 2 * view())) off += moved;
+    else [row, off] = [y > 0 && ends ? count() : (y / slack()) * span(), 0];
+    draw();
+    onscroll(moved, atEnd);
+    clearTimeout(resting);
+    if (ends) settle();
+    else resting = setTimeout(settle, 150);
   }
 
   // Puts the bar where the anchor is; what is seen does not move.
-  settle() {
-    if (this.whole) return;
-    const share = this.atEnd ? 1 : (this.row + this.off / (this.height(this.row) || this.average)) / this.span;
-    const y = Math.round(Math.min(1, share) * this.slack);
-    if (Math.abs(y - this.y) > 1) this.scroll(y);
-    this.place();
+  function settle() {
+    if (whole()) return;
+    const share = atEnd ? 1 : (row + off / (height(row) || average)) / span();
+    const bar = round(min(1, share) * slack());
+    if (abs(bar - y) > 1) scroll(bar);
+    place();
   }
 
-  scroll(y) {
-    this.scroller.scrollTop = y;
-    this.y = this.scroller.scrollTop;
+  function scroll(to) {
+    scroller.scrollTop = to;
+    y = scroller.scrollTop;
   }
-
-  by(pixels) {
-    this.aim = null;
-    this.off += pixels;
-    this.draw();
-    this.settle();
-    this.onscroll(pixels);
-  }
-
-  // Shows a row so many pixels below the upper edge, and there it stays while rows above it are loaded and grow.
-  show(row, below = 0) {
-    this.aim = [row, -below];
-    this.draw();
-    this.settle();
-  }
-
-  end() { this.show(this.count()); }
 
   // Draws the rows around the anchor, measures them, and again where that showed that others are needed.
-  draw() {
-    const total = this.count();
-    if (this.aim) [this.row, this.off] = this.aim;
-    if (!this.whole) this.stretch(Math.min(total * this.average, TALLEST));
-    this.off += (this.row % 1) * this.average;
-    this.row = Math.max(0, Math.min(Math.floor(this.row), total));
+  function draw() {
+    const total = count();
+    if (aim) [row, off] = aim;
+    if (!whole()) stretch(min(total * average, TALLEST));
+    off += (row % 1) * average;
+    row = max(0, min(floor(row), total));
     for (let pass = 0; pass < 4; pass++) {
-      this.fill(total);
-      if (this.normal(total)) break;
+      fill(total);
+      if (normal(total)) break;
     }
-    if (this.whole) this.stretch(this.sum(0));
-    this.place();
-    this.atEnd = this.sum(this.row) - this.off <= this.view + 2 && this.from + this.heights.length === total;
-    this.onview(this.from, this.from + this.heights.length);
+    if (whole()) stretch(sum(0));
+    place();
+    const to = from + heights.length;
+    atEnd = sum(row) - off <= view() + 2 && to === total;
+    onview(from, to);
   }
 
-  fill(total) {
-    const shown = this.whole ? total : Math.min(MOST, total, Math.ceil(this.view / 18) + 2 * OVER);
-    this.from = Math.max(0, Math.min(this.row - OVER, total - shown));
+  function fill(total) {
+    const shown = whole() ? total : min(MOST, total, ceil(view() / 18) + 2 * OVER);
+    from = max(0, min(row - OVER, total - shown));
     const kept = new Map();
     const rows = [];
     // rows in which a selection begins or ends stay the elements that they are, so that it survives scrolling
     const { anchorNode, focusNode } = getSelection();
-    const ends = [anchorNode, focusNode].map(rowOf).filter((end) => this.layer.contains(end));
-    for (let row = this.from; row < this.from + shown; row++) {
-      const [key, element] = this.make(row, this.elements, ends);
+    const ends = [anchorNode, focusNode].map(rowOf).filter((end) => layer.contains(end));
+    for (let at = from; at < from + shown; at++) {
+      const [key, element] = make(at, elements, ends);
       kept.set(key, element);
       rows.push(element);
       element.classList.remove("pin");
@@ -108,57 +91,70 @@ export class List {
       if (end.seq < rows[0]?.seq) rows.unshift(end);
       else rows.push(end);
     }
-    for (const element of this.elements.values()) if (kept.get(element.seq) !== element) element.remove();
-    let next = this.layer.firstChild;
+    for (const element of elements.values()) if (kept.get(element.seq) !== element) element.remove();
+    let next = layer.firstChild;
     for (const element of rows) {
       if (element === next) next = next.nextSibling;
-      else this.layer.insertBefore(element, next);
+      else layer.insertBefore(element, next);
     }
-    this.elements = kept;
-    this.heights = rows.filter((element) => !element.classList.contains("pin")).map((element) => element.offsetHeight);
-    const mean = this.sum(this.from) / this.heights.length || 20;
-    if (Math.abs(mean / this.average - 1) > 0.25) this.average = mean;
-  }
-
-  height(row) { return this.heights[row - this.from]; }
-
-  // The pixels of the drawn rows from one on, or of those between two.
-  sum(from, to = Infinity) {
-    return this.heights.slice(Math.max(0, from - this.from), to - this.from).reduce((a, b) => a + b, 0);
+    elements = kept;
+    heights = rows.filter((element) => !element.classList.contains("pin")).map((element) => element.offsetHeight);
+    const mean = sum(from) / heights.length || 20;
+    if (abs(mean / average - 1) > 0.25) average = mean;
   }
 
   // Turns pixels beyond a row's edges into rows; false when that leads to rows that are not drawn.
-  normal(total) {
-    if (this.row >= total) [this.row, this.off] = [Math.max(0, total - 1), this.view];
-    while (this.off < 0 && this.height(this.row - 1)) this.off += this.height(--this.row);
-    while (this.row < total - 1 && this.off >= this.height(this.row)) this.off -= this.height(this.row++);
-    if (this.row === 0) this.off = Math.max(0, this.off);
-    if (this.from + this.heights.length === total && this.height(this.row)) {
-      let spare = this.view - this.sum(this.row) + this.off;
-      while (spare > 0 && (this.off > 0 || this.height(this.row - 1))) {
-        if (this.off <= 0) this.off += this.height(--this.row);
-        const step = Math.min(spare, this.off);
-        this.off -= step;
+  function normal(total) {
+    if (row >= total) [row, off] = [max(0, total - 1), view()];
+    while (off < 0 && height(row - 1)) off += height(--row);
+    while (row < total - 1 && off >= height(row)) off -= height(row++);
+    if (row === 0) off = max(0, off);
+    if (from + heights.length === total && height(row)) {
+      let spare = view() - sum(row) + off;
+      while (spare > 0 && (off > 0 || height(row - 1))) {
+        if (off <= 0) off += height(--row);
+        const step = min(spare, off);
+        off -= step;
         spare -= step;
       }
     }
-    if (!total || (this.off >= 0 && this.height(this.row))) return true;
-    const rows = Math.trunc(this.off / this.average);
-    this.row = Math.max(0, Math.min(total - 1, this.row + rows));
-    this.off -= rows * this.average;
+    if (!total || (off >= 0 && height(row))) return true;
+    const rows = trunc(off / average);
+    row = max(0, min(total - 1, row + rows));
+    off -= rows * average;
     return false;
   }
 
-  stretch(length) {
-    if (length === this.length) return;
-    this.length = length;
-    this.spacer.style.height = `${length}px`;
-    this.y = this.scroller.scrollTop;
+  function stretch(to) {
+    if (to === length) return;
+    spacer.style.height = `${(length = to)}px`;
+    y = scroller.scrollTop;
   }
 
-  place() {
-    const above = this.sum(this.from, this.row) + this.off;
-    if (this.whole && Math.abs(above - this.y) > 1) this.scroll(above);
-    this.layer.style.transform = this.whole ? "" : `translateY(${this.y - above}px)`;
+  function place() {
+    const above = sum(from, row) + off;
+    if (whole() && abs(above - y) > 1) scroll(above);
+    layer.style.transform = whole() ? "" : `translateY(${y - above}px)`;
   }
+
+  function by(pixels) {
+    aim = null;
+    off += pixels;
+    draw();
+    settle();
+    onscroll(pixels, atEnd);
+  }
+
+  // Shows a row so many pixels below the upper edge, and there it stays while rows above it are loaded and grow.
+  function show(at, below = 0) {
+    aim = [at, -below];
+    draw();
+    settle();
+  }
+
+  layer.replaceChildren();
+  scroller.addEventListener("scroll", scrolled, { passive: true });
+  new ResizeObserver(draw).observe(scroller);
+  // `held()` is the row that the view is held at and how many of its pixels are above, `top()` the one at the upper edge
+  return { by, draw, show, end: () => show(count()), held: () => aim || [row, off], top: () => row };
 }

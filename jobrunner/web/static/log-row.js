@@ -1,5 +1,7 @@
 // One row of the log as elements. What a job says becomes text nodes only; the server gives classes from a fixed list.
 
+import { lasting } from "./app.js";
+
 const GAP = 10; // seconds without a line that are worth a word
 
 export function node(name, classes, ...inside) {
@@ -9,12 +11,8 @@ export function node(name, classes, ...inside) {
   return made;
 }
 
-export function duration(s) {
-  if (s < 60) return `${s.toFixed(s < 1 ? 3 : 1)} s`;
-  const minutes = Math.floor(s / 60) % 60;
-  return s < 3600 ? `${minutes} min ${Math.floor(s % 60)} s` : `${Math.floor(s / 3600)} h ${minutes} min`;
-}
-
+export const counted = (n, what) => `${n.toLocaleString()} ${what}${n === 1 ? "" : "s"}`;
+export const duration = (s) => (s < 60 ? `${s.toFixed(s < 1 ? 3 : 1)} s` : lasting(s));
 export const between = (from, to) => (Date.parse(to) - Date.parse(from)) / 1000;
 const signed = (s) => `${s < 0 ? "−" : "+"}${duration(Math.abs(s))}`;
 
@@ -25,6 +23,20 @@ const times = {
   start: ({ at }, { start }) => signed(between(start, at)),
   delta: ({ at }, { before }) => (before ? signed(between(before, at)) : ""),
 };
+
+// Where text from one place to another stands in the nodes that make it up.
+function place(nodes, [from, to]) {
+  const found = {};
+  let at = 0;
+  for (const one of nodes) {
+    const text = one.firstChild || one;
+    const end = at + text.length;
+    if (from >= at && from < end) Object.assign(found, { startContainer: text, startOffset: from - at });
+    if (to > at && to <= end) Object.assign(found, { endContainer: text, endOffset: to - at });
+    at = end;
+  }
+  return new StaticRange(found);
+}
 
 export function rowElement(row, look) {
   const { mode, before, section, marked } = look;
@@ -39,11 +51,13 @@ export function rowElement(row, look) {
   const time = node("time", "t", times[mode]?.(row, look) ?? "");
   time.dateTime = time.title = row.at;
   const said = node("span", "m", ...row.words.map(([names, text]) => (names ? node("span", names, text) : text)));
+  made.hits = row.hits?.map((hit) => place(said.childNodes, hit));
   if (section) {
     const fold = node("button", "fold", section.folded ? "▸" : "▾");
     fold.dataset.fold = row.seq;
     fold.ariaExpanded = !section.folded;
-    fold.ariaLabel = `Step ${section.label}`;
+    fold.ariaLabel = `${section.group ? "Group" : "Step"} ${section.label}`;
+    fold.style.marginLeft = `${2 * section.depth}ch`;
     said.prepend(fold);
     said.append(node("span", "sum", section.sum));
     made.classList.toggle("k-bad", section.outcome === "error");

@@ -1,21 +1,22 @@
-// The log viewer: rows, filters, search, steps, keys, and the stream that follows the job.
+// The log viewer: rows, filters, search, sections, keys, and the stream that follows the job.
 
-import { chord } from "./app.js";
+import { announce, chord, on } from "./app.js";
 import { follow } from "./live.js";
-import { LogData } from "./log-data.js";
-import { List, rowOf } from "./log-list.js";
-import { blank, node, rowElement } from "./log-row.js";
-import { Steps } from "./log-steps.js";
+import { logData } from "./log-data.js";
+import { rowList, rowOf } from "./log-list.js";
+import { blank, counted, node, rowElement } from "./log-row.js";
+import { sections } from "./log-steps.js";
 
 const LEVELS = ["debug", "info", "warning", "error"];
 const COLUMNS = ["level", "stream", "step", "attempt", "logger"];
-const NAMES = [...COLUMNS, "grep", "icase"];
+const WAYS = ["icase", "regex"]; // how a text is looked for
+const NAMES = [...COLUMNS, "grep", ...WAYS];
 const STATES = { live: "Live", reconnecting: "Reconnecting…", paused: "Paused", ended: "Ended", refused: "Refused" };
 const FRAME = 100; // ms: what the stream brings is drawn ten times a second at most
 const OVER = 100; // rows loaded beyond those that are elements
 const LONG = 1.1e6; // a longer log is walked over only when somebody asks for what that needs
+const { floor, max, min } = Math;
 
-const counted = (n, what) => `${n.toLocaleString()} ${what}${n === 1 ? "" : "s"}`;
 const add = (map, key, n) => map.set(key, (map.get(key) || 0) + n);
 const sum = (map) => [...map.values()].reduce((a, b) => a + b, 0);
 
@@ -23,11 +24,11 @@ function viewer(root) {
   const part = (name) => root.querySelector(`[data-part=${name}]`);
   const given = root.dataset;
   const head = { status: given.status, first_seq: +given.first, last_seq: +given.last, is_terminal: given.terminal === "1" };
-  const data = new LogData(given.base, head, +given.block);
-  const [scroller, form, needle, icase, only, canvas, time, wrap, fresh, word, tally] = [
-    "scroller", "filters", "needle", "icase", "only", "ticks", "time", "wrap", "new", "state", "hits",
+  const [scroller, layer, form, needle, icase, regex, only, canvas, time, wrap, fresh, word, tally, note] = [
+    "scroller", "rows", "filters", "needle", "icase", "regex", "only", "ticks", "time", "wrap", "new", "state", "hits", "note",
   ].map(part);
-  const steps = new Steps();
+  const fields = form.elements;
+  const steps = sections();
   const kinds = new Map();
   const marks = { error: new Map(), warning: new Map() };
   const unit = [1, 5, 25, 125].find((size) => size >= head.last_seq / 1000) || 250;
@@ -38,38 +39,39 @@ function viewer(root) {
   let [late, counting, searching] = [[], new AbortController(), new AbortController()];
   root.classList.add("on");
 
-  const list = new List(scroller, [part("spacer"), part("rows")], {
-    count: () => data.total,
+  const say = (words) => (note.textContent = words);
+  // What the server refuses is told; for whatever else fails there is another try.
+  function failed(error) {
+    if (error.fields?.grep) return say(error.message);
+    if (error.name === "AbortError") return;
+    trouble = error.message;
+    tell();
+    setTimeout(redraw, 1000);
+  }
+  const data = logData(given.base, head, +given.block, { onload: () => ((trouble = ""), redraw()), onfail: failed });
+  const third = () => scroller.clientHeight / 3;
+
+  const list = rowList(scroller, part("spacer"), layer, {
+    count: data.total,
     make(row, elements, kept) {
-      const k = data.at(row);
-      const seq = data.seqs(k)?.[row - data.starts[k]];
+      const seq = data.seq(row);
       const key = seq ?? `?${row}`;
       const content = data.get(seq);
       const old = elements.get(key);
       if (old && ((old.version === version && old.content === content) || (old.content && kept.includes(old)))) return [key, old];
-      const before = data.filter ? null : row > data.starts[k] ? data.get(data.seq(row - 1))?.at : data.loaded.get(k)?.before;
-      const look = { mode, before, start: given.started, section: steps.all.get(seq), marked: seq >= marked?.[0] && seq <= marked[1] };
+      const look = { mode, before: data.before(row), start: given.started, section: steps.all.get(seq), marked: seq >= marked?.[0] && seq <= marked[1] };
       return [key, Object.assign(content ? rowElement(content, look) : blank(seq), { version, content, seq: key })];
     },
     onview(from, to) {
-      const blocks = new Set();
-      for (let row = Math.max(0, from - OVER); row < Math.min(to + OVER, data.total); row++) blocks.add(data.at(row));
       clearTimeout(wanting);
-      wanting = setTimeout(() => data.want([...blocks]), 20);
-      paintHits();
+      wanting = setTimeout(() => data.want(from - OVER, to + OVER), 20);
+      CSS.highlights?.set("log-hit", new Highlight(...[...layer.children].flatMap((row) => row.hits || [])));
     },
-    onscroll(moved) {
+    onscroll(moved, atEnd) {
       if (moved < 0) pause();
-      else if (list.atEnd && !following) resume();
+      else if (atEnd && !following) resume();
     },
   });
-  const failed = (error) => error.name === "AbortError" || data.onfail(error);
-  data.onload = () => ((trouble = ""), redraw());
-  data.onfail = (error) => {
-    trouble = error.message;
-    tell();
-    setTimeout(redraw, 1000);
-  };
 
   function redraw() {
     dirty = true;
@@ -87,7 +89,6 @@ function viewer(root) {
     version++;
     redraw();
   }
-  const say = (words) => (part("note").textContent = words);
   function tell() {
     const state = stream !== "live" ? stream : trouble ? "reconnecting" : following ? "live" : "paused";
     if (word.dataset.state !== state) word.textContent = STATES[(word.dataset.state = state)];
@@ -112,37 +113,37 @@ function viewer(root) {
     pause();
     if (steps.reveal(seq)) fold();
     await data.load(data.block(seq)).catch(() => {});
-    list.show(data.row(seq), scroller.clientHeight / 3);
+    list.show(data.row(seq), third());
     return seq;
   }
-  const position = (row = list.row) => data.seq(Math.min(row, data.total - 1)) || head.first_seq;
+  const position = (row = list.top()) => data.seq(max(0, min(row, data.total() - 1))) || head.first_seq;
   // Changes the layout, and keeps what the view is held at where it is.
   function keep(change) {
-    const [row, off] = list.aim || [list.row, list.off];
+    const [row, off] = list.held();
     const seq = position(row);
     change();
     if (following) list.end();
     else list.show(data.row(seq), -off);
     renew();
   }
-  const fold = () => keep(() => {
-    data.hidden = steps.hidden();
-    data.relay();
-  });
+  const fold = () => keep(() => data.hide(steps.hidden()));
+  function foldAll(folded) {
+    steps.fold(folded);
+    fold();
+  }
 
   // Deep links by seq: #L120-L140.
   function mark(a, b, put) {
-    marked = a && [Math.min(a, b), Math.max(a, b)];
+    marked = a && [min(a, b), max(a, b)];
     if (put) history.replaceState(history.state, "", `#L${[...new Set(marked)].join("-L")}`);
     renew();
   }
-  // Marks the line after or before the marked one; the first is the one at the top of the view.
-  function line(step) {
-    const row = marked ? data.row(marked[1]) + step : list.row;
-    const seq = position(Math.max(0, row));
+  function goMarked(seq) {
     mark(seq, seq, true);
-    go((cursor = seq));
+    return go((cursor = seq));
   }
+  // Marks the line after or before the marked one; the first is the one at the top of the view.
+  const line = (step) => goMarked(position(marked && data.row(marked[1]) + step));
   function linked() {
     const [, a, b] = location.hash.match(/^#L(\d+)(?:-L?(\d+))?$/) || [];
     if (!a) return false;
@@ -154,7 +155,7 @@ function viewer(root) {
   // The filter stands in the address; the server counts what passes it, part by part.
   const query = () => {
     const wanted = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
-    if (!wanted.has("grep")) wanted.delete("icase");
+    if (!wanted.has("grep")) for (const name of WAYS) wanted.delete(name);
     return wanted;
   };
   async function filter(top) {
@@ -163,11 +164,9 @@ function viewer(root) {
     for (const name of NAMES) here.searchParams.delete(name);
     for (const [name, value] of wanted) here.searchParams.set(name, value);
     history.replaceState(history.state, "", here);
-    data.forget();
-    data.filter = `${wanted}`;
+    data.show(`${wanted}`);
     for (const link of root.querySelectorAll("[data-view]")) link.search = data.filter;
-    part("filter-title").textContent = ["Filter", ...[...wanted.keys()].filter((name) => name !== "icase").map((name) => wanted.get(name))].join(" · ");
-    data.relay([]);
+    part("filter-title").textContent = ["Filter", ...[...wanted].filter(([name]) => !WAYS.includes(name)).map(([, value]) => value)].join(" · ");
     renew();
     say("");
     if (data.filter) await recount(0);
@@ -183,7 +182,8 @@ function viewer(root) {
       for await (const found of data.scan("counts", data.filter, { signal, block })) {
         counts.push(...found.counts);
         data.relay(counts);
-        say(`${counted(data.total, "line")} pass${data.total === 1 ? "es" : ""} the filter${found.done ? "" : " so far"}.`);
+        const n = data.total();
+        say(`${counted(n, "line")} pass${n === 1 ? "es" : ""} the filter${found.done ? "" : " so far"}.`);
         redraw();
       }
     } catch (error) {
@@ -193,7 +193,7 @@ function viewer(root) {
 
   // Walks over the log once: kinds of lines to choose from, warnings, errors, steps.
   const survey = () => (census ??= walk().catch((error) => {
-    data.onfail(error);
+    failed(error);
     census = null;
   }));
   async function walk() {
@@ -219,87 +219,74 @@ function viewer(root) {
   function choices() {
     const now = Object.fromEntries(query());
     const rows = [...kinds].map(([key, n]) => [...JSON.parse(key), n]);
-    const passes = (values, j) => !now[COLUMNS[j]] || (j ? `${values[j]}` === now[COLUMNS[j]] : LEVELS.indexOf(values[0]) >= LEVELS.indexOf(now.level));
+    const upTo = (level) => LEVELS.slice(0, LEVELS.indexOf(level) + 1);
+    const passes = (values, j) => !now[COLUMNS[j]] || (j ? `${values[j]}` === now[COLUMNS[j]] : upTo(values[0]).includes(now.level));
     COLUMNS.forEach((name, i) => {
       const found = new Map(i ? [] : LEVELS.map((level) => [level, 0]));
       if (now[name]) found.set(now[name], 0);
       for (const values of rows) {
         if (values[i] === null || !COLUMNS.every((_, j) => j === i || passes(values, j))) continue;
-        for (const one of i ? [`${values[i]}`] : LEVELS.slice(0, LEVELS.indexOf(values[0]) + 1)) add(found, one, values[5]);
+        for (const one of i ? [`${values[i]}`] : upTo(values[0])) add(found, one, values[5]);
       }
       const options = [...found].map(([value, n]) => new Option(`${value}${i || value === "error" ? "" : " and above"} (${n.toLocaleString()})`, value));
       const select = node("select", "", new Option("any", ""), ...options.slice(0, 500));
       select.name = name;
       select.value = now[name] || "";
-      if (document.activeElement !== form.elements[name]) form.elements[name].replaceWith(select);
+      if (document.activeElement !== fields[name]) fields[name].replaceWith(select);
     });
     part("error-count").textContent = counted(sum(marks.error), "error");
     part("errors").hidden = !marks.error.size;
   }
 
   // The next one after the line where the last one was found, or after the top of the view; around the end.
-  async function next(wanted, back, name) {
+  const next = (...what) => look(...what).catch(failed);
+  async function look(wanted, back, name) {
     const from = cursor ? cursor + (back ? -1 : 1) : position();
     let [seq] = await data.find(wanted, from, back);
     if (!seq) [seq] = await data.find(wanted, back ? head.last_seq : head.first_seq, back);
-    if (!seq) return say(`There is no ${name}.`);
-    mark(seq, seq, true);
-    return go((cursor = seq));
+    return seq ? goMarked(seq) : void say(`There is no ${name}.`);
   }
+  const error = (back) => next("level=error", back, "error");
 
-  // The server searches the whole log; hits in view are painted as ranges.
+  // The server searches the whole log, and marks the hits in the rows that it gives.
+  const how = () => ({ icase: +icase.checked, regex: +regex.checked });
   const asked = () => {
     const wanted = new URLSearchParams(data.filter);
-    wanted.set("grep", needle.value);
-    wanted.set("icase", icase.checked ? 1 : 0);
+    for (const [name, value] of Object.entries({ grep: needle.value, ...how() })) wanted.set(name, value);
     return wanted;
   };
   async function search() {
     searching.abort();
     const { signal } = (searching = new AbortController());
-    if (only.checked || form.elements.grep.value) {
-      form.elements.grep.value = only.checked ? needle.value : "";
-      form.elements.icase.checked = icase.checked;
+    if (only.checked || fields.grep.value) {
+      fields.grep.value = only.checked ? needle.value : "";
+      for (const name of WAYS) fields[name].checked = how()[name];
       await filter(position());
     }
     hits = needle.value ? new Map() : null;
     tally.textContent = "";
+    let found = "";
     try {
-      for await (const { counts, block, done } of hits ? data.scan("counts", asked(), { signal, size: unit }) : []) {
+      for await (const { counts, block, done } of hits ? data.scan("counts", asked(), { signal, per: unit }) : []) {
         counts.forEach((n, i) => n && hits.set(block + i, n));
         tally.textContent = `${counted(sum(hits), "hit")}${(hits.all = done) ? "" : "…"}`;
+        data.mark((found = `&mark=${encodeURIComponent(needle.value)}&mark_icase=${how().icase}&mark_regex=${how().regex}`));
         ticks();
       }
     } catch (error) {
       failed(error);
     }
-    paintHits();
-    ticks();
+    data.mark(found);
+    redraw();
   }
   async function hit(back) {
     if (!needle.value) return needle.focus();
     const seq = await next(asked(), back, "hit");
     if (!seq || !hits?.all) return;
-    const k = Math.floor((seq - 1) / unit);
+    const k = floor((seq - 1) / unit);
     let ordinal = (await data.find(asked(), k * unit + 1, false, unit, seq)).length;
     for (const [block, n] of hits) if (block < k) ordinal += n;
     tally.textContent = `${ordinal.toLocaleString()} of ${counted(sum(hits), "hit")}`;
-  }
-  function paintHits() {
-    const ranges = [];
-    const cased = (text) => (icase.checked ? text.toLowerCase() : text);
-    const wanted = cased(needle.value);
-    const walker = document.createTreeWalker(list.layer, NodeFilter.SHOW_TEXT, (text) => (text.parentElement.closest(".m") ? 1 : 2));
-    while (wanted && walker.nextNode()) {
-      const text = cased(walker.currentNode.data);
-      for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
-        const range = new Range();
-        range.setStart(walker.currentNode, at);
-        range.setEnd(walker.currentNode, at + wanted.length);
-        ranges.push(range);
-      }
-    }
-    CSS.highlights?.set("log-hit", new Highlight(...ranges));
   }
 
   // Beside the scroll bar: where warnings, errors and hits are.
@@ -309,7 +296,7 @@ function viewer(root) {
     const colours = getComputedStyle(canvas);
     const draw = (blocks, colour, x, width) => {
       pen.fillStyle = colours[colour];
-      for (const k of blocks?.keys() || []) pen.fillRect(x, (data.row(k * unit + 1) / (data.total || 1)) * (height - 3), width, 3);
+      for (const k of blocks?.keys() || []) pen.fillRect(x, (data.row(k * unit + 1) / (data.total() || 1)) * (height - 3), width, 3);
     };
     draw(marks.warning, "outlineColor", 1, 5);
     draw(marks.error, "color", 1, 10);
@@ -317,24 +304,27 @@ function viewer(root) {
   }
   canvas.onclick = (event) => {
     pause();
-    list.show(Math.floor((event.offsetY / canvas.clientHeight) * data.total), scroller.clientHeight / 3);
+    list.show(floor((event.offsetY / canvas.clientHeight) * data.total()), third());
   };
 
   // Copies whole lines, from the server: most of them are no elements.
+  const boxes = [...part("copying").elements];
+  const taste = () => boxes.map(({ name, checked }) => `&${name}=${+checked}`).join("");
+  for (const box of boxes) box.checked = (localStorage.getItem("log_copy") || taste()).includes(`${box.name}=1`);
+  part("copying").onchange = () => localStorage.setItem("log_copy", taste());
   async function copy([from, to]) {
     try {
-      const wanted = `${data.filter}&from_seq=${from}&to_seq=${to}&timed=${mode === "off" ? 0 : 1}`;
-      const answer = data.ask("text", wanted);
+      const answer = data.ask("text", `${data.filter}&from_seq=${from}&to_seq=${to}${taste()}`);
       const text = answer.then((found) => found.clone().blob());
-      if (navigator.clipboard?.write) await navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
-      else throw new Error("This needs HTTPS: download it.");
+      if (!navigator.clipboard?.write) throw new Error("This needs HTTPS: download it.");
+      await navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
       const { headers } = await answer;
       say(`${counted(+headers.get("X-Lines"), "line")} copied${headers.get("X-Complete") === "1" ? "" : "; download the view for the rest"}.`);
     } catch (error) {
       say(error.message);
     }
   }
-  document.addEventListener("copy", (event) => {
+  on("copy", (event) => {
     const { isCollapsed, anchorNode, focusNode } = getSelection();
     const ends = [anchorNode, focusNode].map((end) => scroller.contains(end) && rowOf(end)?.seq).sort((a, b) => a - b);
     const wanted = isCollapsed ? document.activeElement === scroller && marked : ends[0] && ends[0] !== ends[1] && ends;
@@ -345,10 +335,10 @@ function viewer(root) {
     follow: () => (following ? pause() : resume()),
     "hit-next": () => hit(false),
     "hit-previous": () => hit(true),
-    "error-next": () => next("level=error", false, "error"),
-    "error-previous": () => next("level=error", true, "error"),
-    fold: () => (steps.fold(true), fold()),
-    unfold: () => (steps.fold(false), fold()),
+    "error-next": () => error(false),
+    "error-previous": () => error(true),
+    fold: () => foldAll(true),
+    unfold: () => foldAll(false),
     "copy-view": () => copy([1, head.last_seq]),
     "copy-marked": () => (marked ? copy(marked) : say("First mark some lines.")),
   };
@@ -361,7 +351,7 @@ function viewer(root) {
       pause();
       fold();
     } else if (target?.matches("a.n")) {
-      const seq = rowOf(target).seq;
+      const { seq } = rowOf(target);
       pause();
       grab(event, () => mark(event.shiftKey && marked ? marked[0] : seq, seq, true));
     }
@@ -371,7 +361,7 @@ function viewer(root) {
     event.preventDefault();
     act();
   }
-  const toggles = {
+  const keys = {
     "/": () => needle.select(),
     n: verbs["hit-next"],
     N: verbs["hit-previous"],
@@ -395,26 +385,26 @@ function viewer(root) {
   function keyed(event) {
     const { key, target } = event;
     const command = event.ctrlKey || event.metaKey;
-    if (command && key === "f" && target !== needle) return grab(event, toggles["/"]);
+    if (command && key === "f" && target !== needle) return grab(event, keys["/"]);
     if (command || event.altKey || chord > Date.now() || document.documentElement.dataset.keys === "off") return;
     if (target === needle && key === "Escape") return grab(event, () => scroller.focus());
-    if (target === needle && key === "Enter" && event.shiftKey) return grab(event, () => hit(true));
+    if (target === needle && key === "Enter" && event.shiftKey) return grab(event, verbs["hit-previous"]);
     if (target.closest?.("input, select, textarea, dialog")) return;
-    const act = toggles[key] || (root.contains(target) && !target.closest("summary") && moves[key]);
+    const act = keys[key] || (root.contains(target) && !target.closest("summary") && moves[key]);
     if (act) grab(event, act);
   }
-  document.addEventListener("keydown", keyed, true);
+  on("keydown", keyed, true);
 
   let typed;
   needle.oninput = () => {
     clearTimeout(typed);
     typed = setTimeout(search, 250);
   };
-  icase.onchange = only.onchange = search;
-  part("search").onsubmit = (event) => grab(event, () => hit(false));
+  icase.onchange = regex.onchange = only.onchange = search;
+  part("search").onsubmit = (event) => grab(event, verbs["hit-next"]);
   form.onsubmit = (event) => grab(event, () => filter());
   form.onchange = () => form.requestSubmit();
-  form.onreset = () => setTimeout(() => form.requestSubmit());
+  form.onreset = () => setTimeout(form.onchange);
   part("filter-title").onclick = () => void survey();
   wrap.onchange = () => keep(() => scroller.classList.toggle("nowrap", !wrap.checked));
   time.value = mode;
@@ -423,13 +413,12 @@ function viewer(root) {
     renew();
   };
   addEventListener("hashchange", linked);
-  document.addEventListener("jobrunner:show", ({ detail }) => go(detail.seq));
+  on("jobrunner:show", ({ detail }) => go(detail.seq));
 
   // The stream is one for the tab, and told to the rest of the page. A line's text comes by the window that shows it.
-  const announce = (name, detail) => document.dispatchEvent(new CustomEvent(`jobrunner:${name}`, { detail }));
   function onevent(kind, told, id) {
     announce("event", { kind, data: told, id });
-    if (kind === "pruned") head.first_seq = Math.max(head.first_seq, told.first_seq);
+    if (kind === "pruned") head.first_seq = max(head.first_seq, told.first_seq);
     if (kind === "progress") head.status = told.status;
     if (kind === "end" && told.job) {
       Object.assign(head, { status: told.job.status, is_terminal: true });
@@ -439,7 +428,7 @@ function viewer(root) {
     const { seq } = told;
     if (!seq) return;
     if (seq > head.last_seq && !following) unseen++;
-    head.last_seq = Math.max(head.last_seq, seq);
+    head.last_seq = max(head.last_seq, seq);
     if (known) learn(told);
     else if (census) late.push(told);
     growing ??= setTimeout(grown, 2 * FRAME);
@@ -447,14 +436,14 @@ function viewer(root) {
   function learn(told) {
     if (told.kind !== "log") return;
     add(kinds, JSON.stringify(COLUMNS.map((name) => told[name])), 1);
-    if (marks[told.level]) add(marks[told.level], Math.floor((told.seq - 1) / unit), 1);
-    if (told.stream === "system" && told.context?.event) steps.add({ ...told, ...told.context, key: told.step });
+    if (marks[told.level]) add(marks[told.level], floor((told.seq - 1) / unit), 1);
+    if (told.stream === "system" && /^(step|group)_/.test(told.context?.event)) steps.add({ ...told, ...told.context, key: told.step });
   }
   async function grown() {
     growing = null;
-    if (data.filter) recount(Math.max(0, data.counts.length - 1));
+    if (data.filter) recount(max(0, data.counts.length - 1));
     else {
-      if (following) await data.load(data.last).catch(() => {});
+      if (following) await data.load(data.last()).catch(() => {});
       data.relay();
     }
     if (census) choices();
@@ -467,13 +456,12 @@ function viewer(root) {
   }
 
   async function open() {
-    root.style.setProperty("--lg-n", `${Math.max(4, `${head.last_seq}`.length + 1)}ch`);
+    root.style.setProperty("--lg-n", `${max(4, `${head.last_seq}`.length + 1)}ch`);
     scroller.dataset.time = mode;
     const here = new URL(location).searchParams;
     for (const name of NAMES) {
-      const field = form.elements[name];
-      if (name === "icase") field.checked = here.has(name);
-      else field.value = here.get(name) || "";
+      if (WAYS.includes(name)) fields[name].checked = here.get(name) === "1";
+      else fields[name].value = here.get(name) || "";
     }
     follow(`${given.base}/events`, { after: head.last_seq, onevent, onstate });
     if (`${query()}`) await filter();

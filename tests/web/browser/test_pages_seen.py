@@ -9,6 +9,8 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from jobrunner.states import Status
+from jobrunner.store import workers
+from jobrunner.worker.desk import identity
 from tests.store import driving
 from tests.web.browser.conftest import NARROW, WIDE
 from tests.web.browser.scene import night
@@ -63,6 +65,8 @@ class Look:
 
 def test_nothing_is_wrong_with_any_page(web, tokens, tab, runner, database):
     jobs, page = night(runner, database), tab(web, scope=None)
+    pool = identity("pool", "none", ["zone=eu", "cost_center=warehouse-logistics-berlin"])
+    workers.join(database, pool, 600)
     look = Look(page)
     look.go("/login")
     page.fill("#token", "wrong")
@@ -76,7 +80,7 @@ def test_nothing_is_wrong_with_any_page(web, tokens, tab, runner, database):
         "/", "/jobs", "/jobs?queue=nowhere", "/types", "/types/shop.import", "/workers", "/machine", "/machine?status=running",
         *(f"/jobs/{jobs[name]}" for name in ("live", "well", "badly", "held", "parked", "failed")),
         f"/jobs/{jobs['badly']}/log", f"/jobs/{jobs['live']}/kill", f"/jobs/{jobs['parked']}/resolve",
-        f"/jobs/{jobs['well']}/delete", f"/audit?verify=yes&job={jobs['badly']}",
+        f"/jobs/{jobs['well']}/delete", f"/workers/{pool.id}/drain", f"/audit?verify=yes&job={jobs['badly']}",
     ):  # fmt: skip
         look.go(path)
     look.go("/jobs?since=yesterday", 422)
@@ -114,7 +118,8 @@ def test_nothing_is_wrong_with_what_opens_and_what_asks(web, tab, database):
     page.keyboard.press("Escape")
     for summary in page.locator(".log-menu summary").all():
         summary.click()
-    look.here("the log's menus")
+        # one at a time is open
+        look.here("a menu of the log")
     reader = Look(tab(web, scope="read"))
     reader.go(f"/jobs/{job}/cancel", 403)
     assert look.wrong + reader.wrong == []
