@@ -207,10 +207,14 @@ CREATE TABLE IF NOT EXISTS jobrunner_worker (
   scope VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   version VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   queues LONGTEXT,
+  labels LONGTEXT,
   capacity INTEGER NOT NULL,
   status VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   started_at DATETIME(6) NOT NULL,
   stopped_at DATETIME(6),
+  drain_at DATETIME(6),
+  drain_by VARCHAR(255),
+  drain_reason LONGTEXT,
   PRIMARY KEY (id),
   INDEX jobrunner_worker_live (stopped_at, id)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
@@ -221,6 +225,8 @@ CREATE TABLE IF NOT EXISTS jobrunner_lease (
   beats BIGINT NOT NULL,
   heartbeat_at DATETIME(6) NOT NULL,
   lease_until DATETIME(6) NOT NULL,
+  memory_bytes BIGINT,
+  cpu_percent DOUBLE,
   PRIMARY KEY (name)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 

@@ -323,7 +323,10 @@ class JobLog(SQLModel, table=True):
 
 
 class Worker(SQLModel, table=True):
-    """A process that claims jobs. (host, boot_id, pid_namespace, pid, process_started) is one process for ever."""
+    """A process that claims jobs. (host, boot_id, pid_namespace, pid, process_started) is one process for ever.
+
+    ``labels`` are a JSON object; ``drain_at``, ``drain_by`` and ``drain_reason`` a request to end in order.
+    """
 
     __tablename__ = "jobrunner_worker"
     # sweeps: the workers that have not ended, oldest first
@@ -339,14 +342,21 @@ class Worker(SQLModel, table=True):
     scope: str = _col(word(16))
     version: str = _col(word(32))
     queues: Optional[str] = _col(LongText, null=True)
+    labels: Optional[str] = _col(LongText, null=True)
     capacity: int = _col(Integer)
     status: str = _col(word(16))
     started_at: datetime = _col(Moment)
     stopped_at: Optional[datetime] = _col(Moment, null=True)
+    drain_at: Optional[datetime] = _col(Moment, null=True)
+    drain_by: Optional[str] = _col(prose(255), null=True)
+    drain_reason: Optional[str] = _col(LongText, null=True)
 
 
 class Lease(SQLModel, table=True):
-    """Proof of life of a worker or a leader; narrow and apart, since it is written every few seconds."""
+    """Proof of life of a worker or a leader; narrow and apart, since it is written every few seconds.
+
+    ``memory_bytes`` and ``cpu_percent`` are what a worker used at its last heartbeat.
+    """
 
     __tablename__ = "jobrunner_lease"
 
@@ -355,6 +365,8 @@ class Lease(SQLModel, table=True):
     beats: int = _col(BigInteger)
     heartbeat_at: datetime = _col(Moment)
     lease_until: datetime = _col(Moment)
+    memory_bytes: Optional[int] = _col(BigInteger, null=True)
+    cpu_percent: Optional[float] = _col(Double, null=True)
 
 
 class Tombstone(SQLModel, table=True):

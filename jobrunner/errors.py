@@ -3,7 +3,7 @@
 JobRunnerError
 ├── BadInput                the caller asked for something that cannot be (exit 2, HTTP 422)
 │   └── InvalidParams, PayloadNotEncodable, ParamsTooLarge, InvalidField, InvalidTime, HandlerNotRegistered,
-│       AmbiguousJob, LauncherRefused, NotOverHttp
+│       AmbiguousJob, AmbiguousWorker, LauncherRefused, NotOverHttp
 ├── BadRegistration         a job type is declared wrongly
 │   └── InvalidJobType, DuplicateJobType, UnsupportedParameter
 ├── JobNotFound, TokenNotFound     (exit 3)
@@ -108,6 +108,13 @@ class AmbiguousJob(BadInput):
 
     code = "ambiguous_job"
     default_hint = "Give more characters of the uuid, or the id."
+
+
+class AmbiguousWorker(BadInput):
+    """More than one worker begins with this."""
+
+    code = "ambiguous_worker"
+    default_hint = "Give more characters of the id; list them with: jobrunner workers"
 
 
 class LauncherRefused(BadInput):

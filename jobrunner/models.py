@@ -30,14 +30,46 @@ class StartResult(ReadModel):
 
 
 class ActionResult(ReadModel):
-    """What became of an operator's verb; ``status`` is how the job stands now."""
+    """What became of an operator's verb; ``status`` is how the job stands now.
 
-    outcome: Literal["done", "requested", "already_requested", "already_terminal", "refused", "not_found"]
+    ``skipped`` is of bulk actions only: the job had changed since it was chosen, and was left alone.
+    """
+
+    outcome: Literal[
+        "done", "requested", "already_requested", "already_terminal", "refused", "skipped", "not_found"
+    ]
     job_id: int | None = None
     uuid: str | None = None
     previous_status: str | None = None
     status: str | None = None
     reason_code: str | None = None
+
+
+class DrainResult(ReadModel):
+    """What became of asking a worker to drain; ``state`` is how it stands now."""
+
+    outcome: Literal["requested", "already_requested", "refused", "not_found"]
+    worker_id: str | None = None
+    host: str | None = None
+    pid: int | None = None
+    state: str | None = None
+    reason_code: (
+        Literal["already_requested", "not_a_pool", "worker_dead", "worker_ended", "worker_not_found"] | None
+    ) = None
+
+    @property
+    def refusal(self) -> tuple[str, str]:
+        """Returns why a worker was left as it is, and what to do instead."""
+        return _NOT_DRAINED[self.reason_code or "worker_not_found"]
+
+
+_NOT_DRAINED = {
+    "already_requested": ("it was asked to before", "It ends when what it has in hand has ended."),
+    "not_a_pool": ("it is no pool", "It ends with its job; cancel or stop that."),
+    "worker_dead": ("its process is gone", "A sweep takes away what it had in hand."),
+    "worker_ended": ("it has ended already", "Look at those that have not."),
+    "worker_not_found": ("there is no such worker", "Look at those that have not ended."),
+}
 
 
 class _Event(ReadModel):
@@ -249,6 +281,7 @@ class TypeModel(ReadModel):
     timeout: float | None = None
     stall_timeout: float | None = None
     lock_key: str | None = None
+    resumable: bool = False
     parameters: dict[str, Any]
 
 

@@ -26,6 +26,7 @@ _DIE_WITH_PARENT, _SUBREAPER = 1, 36
 _OUT_OF_REACH = 201
 _ENDED = ("Z", "X", "x")
 _PIECE = 64 * 1024
+_TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,15 @@ class ProcessIdentity:
 
 @dataclass(frozen=True)
 class Seen:
-    """A process of this machine as one look found it; ``state`` is the letter that ps shows."""
+    """A process as one look found it: ``state`` is the letter that ps shows, ``memory`` its resident bytes, ``cpu``
+    the seconds that it has used, and those of its children that were waited for."""
 
     pid: int
     parent: int
     state: str
     started: int
+    cpu: float
+    memory: int
 
 
 def identity() -> ProcessIdentity:
@@ -62,7 +66,7 @@ def host() -> str:
 @lru_cache(maxsize=1)
 def boot_id() -> str | None:
     """Returns the UUID of this boot of the kernel, or None where there is none."""
-    return _read(f"{PROC}/sys/kernel/random/boot_id").strip()[:36] or None
+    return read(f"{PROC}/sys/kernel/random/boot_id").strip()[:36] or None
 
 
 def pid_namespace() -> int | None:
@@ -76,10 +80,11 @@ def pid_namespace() -> int | None:
 def look(pid: int) -> Seen | None:
     """Returns the process that has this pid now, a zombie too; None when there is none or /proc is missing."""
     # The name stands in parentheses and may hold anything, blanks and parentheses too.
-    fields = _read(f"{PROC}/{pid}/stat").rpartition(")")[2].split()
-    if len(fields) < 20:
+    fields = read(f"{PROC}/{pid}/stat").rpartition(")")[2].split()
+    if len(fields) < 22:
         return None
-    return Seen(pid, int(fields[1]), fields[0], int(fields[19]))
+    cpu = sum(map(int, fields[11:15])) / _TICKS
+    return Seen(pid, int(fields[1]), fields[0], int(fields[19]), cpu, int(fields[21]) * _PAGE)
 
 
 def started(pid: int) -> int | None:
@@ -137,7 +142,7 @@ def bear(mark: str) -> None:
         return
 
 
-def _variable(pid: int, name: str) -> bytes | None:
+def variable(pid: int, name: str) -> bytes | None:
     """Returns a variable of the environment that a process was started with; None where it cannot be seen."""
     try:
         with open(f"{PROC}/{pid}/environ", "rb") as file:
@@ -185,10 +190,10 @@ def descendants(pid: int) -> list[Seen]:
         if seen is not None:
             by_parent.setdefault(seen.parent, []).append(seen)
     found: list[Seen] = []
-    frontier, own = [pid], _variable(pid, WORKER)
+    frontier, own = [pid], variable(pid, WORKER)
     while frontier:
         children = by_parent.pop(frontier.pop(0), [])
-        children = [child for child in children if _variable(child.pid, WORKER) in (None, own)]
+        children = [child for child in children if variable(child.pid, WORKER) in (None, own)]
         found += [child for child in children if child.state not in _ENDED]
         frontier += [child.pid for child in children]
     return found
@@ -253,14 +258,14 @@ def out_of_memory_kills() -> int | None:
     for line in control_groups().splitlines():
         number, controllers, path = (*line.split(":", 2), "", "")[:3]
         if number == "0":
-            count = _count(_read(f"/sys/fs/cgroup{path.rstrip('/')}/memory.events"))
+            count = _count(read(f"/sys/fs/cgroup{path.rstrip('/')}/memory.events"))
         elif "memory" in controllers.split(","):
-            count = _count(_read(f"/sys/fs/cgroup/memory{path.rstrip('/')}/memory.oom_control"))
+            count = _count(read(f"/sys/fs/cgroup/memory{path.rstrip('/')}/memory.oom_control"))
         else:
             continue
         if count is not None:
             return count
-    return _count(_read(f"{PROC}/vmstat"))
+    return _count(read(f"{PROC}/vmstat"))
 
 
 def _count(text: str) -> int | None:
@@ -295,14 +300,13 @@ def _kill(pid: int, number: int) -> bool:
 def _answers(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return True
 
 
-def _read(path: str) -> str:
+def read(path: str) -> str:
+    """Returns the text of one of the kernel's files; empty where there is none."""
     try:
         return _content(path).decode("utf-8", "replace")
     except OSError:
@@ -323,12 +327,12 @@ def _content(path: str) -> bytes:
 
 def control_groups() -> str:
     """Returns the lines that tell the control groups of this process; empty where the system has none."""
-    return _read(f"{PROC}/self/cgroup")
+    return read(f"{PROC}/self/cgroup")
 
 
 def file_locks() -> list[str]:
     """Returns the lines of the system's table of file locks; none where it does not tell."""
-    return _read(f"{PROC}/locks").splitlines()
+    return read(f"{PROC}/locks").splitlines()
 
 
 def login() -> str:

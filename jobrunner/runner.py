@@ -8,7 +8,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from jobrunner import durations, explorer, follower, items, models
+from jobrunner import durations, explorer, follower, items, models, provenance
 from jobrunner.auditor import Audit
 from jobrunner.configuration import load
 from jobrunner.errors import BadInput, HandlerNotRegistered
@@ -17,9 +17,18 @@ from jobrunner.handlers import discovery, registry
 from jobrunner.handlers.discovery import ImportFailure
 from jobrunner.handlers.registry import JobType
 from jobrunner.launcher import foreground
-from jobrunner.models import ActionResult, History, JobPage, LogPage, StartResult, StatusModel, TypeModel
+from jobrunner.models import (
+    ActionResult,
+    DrainResult,
+    History,
+    JobPage,
+    LogPage,
+    StartResult,
+    StatusModel,
+    TypeModel,
+)
 from jobrunner.names import Named
-from jobrunner.operations import acting, explain, filtering, fleet, launch, prune, start, verbs
+from jobrunner.operations import acting, drain, explain, filtering, fleet, launch, prune, start, verbs
 from jobrunner.processes import login
 from jobrunner.settings import Settings
 from jobrunner.store import lists, schema, views
@@ -191,8 +200,16 @@ class JobRunner(Verbs):
         return [TypeModel.model_validate(job_type.describe()) for job_type in registry.all_types()]
 
     def workers(self) -> list[dict[str, Any]]:
-        """Returns the workers that have not ended, newest first, each with the age of its lease and its state."""
+        """Returns the workers that have not ended, newest first, each with its state, its labels and what it uses."""
         return fleet.workers(self._readable)
+
+    def drain(self, worker: str, *, reason: str | None = None, actor: str | None = None) -> DrainResult:
+        """Asks a pool, on whatever host, to end as SIGTERM would; it is told with its next heartbeat.
+
+        It claims no more jobs, those in hand may end within its drain time-out, then they are interrupted. ``worker``
+        is an id, or at least 6 characters of the beginning of one that has not ended; raises AmbiguousWorker.
+        """
+        return drain.drain(self._readable, worker, actor=self._operator(actor), reason=reason)
 
     def explain(self, job: Job) -> models.Explanation:
         """Returns why a job stands where it stands, what to do about it, and which late writes were refused."""
@@ -267,7 +284,9 @@ class JobRunner(Verbs):
     def _inline(self, result: StartResult, options: Any) -> StartResult:
         if (options.launcher or self.settings.launcher) != "inline" or result.outcome != "queued":
             return result
-        import_module("jobrunner.worker.inline").run(self.database, self.settings, result.job_id)
+        # what the handler starts comes from the handler, not from whoever started it
+        with provenance.noted(channel="python"):
+            import_module("jobrunner.worker.inline").run(self.database, self.settings, result.job_id)
         ended = explorer.status(self._readable, result.job_id, limit=0).job
         return result.model_copy(update={"outcome": "started", "status": ended and ended.status})
 

@@ -58,6 +58,7 @@ COMMANDS: dict[str, Entry] = {
     "retry": Entry("Runs failed, stopped, cancelled or parked jobs again.", "acting:retry", _ACT),
     "resolve": Entry("Closes parked jobs as succeeded or failed.", "acting:resolve", _ACT),
     "abandon": Entry("Closes failed, stopped, cancelled or parked jobs for good.", "acting:abandon", _ACT),
+    "drain": Entry("Asks a pool to end in order, as SIGTERM would.", "fleet:drain", _ACT),
     "delete": Entry("Deletes held or finished jobs; a tombstone stays.", "acting:delete", _ACT),
     "serve": Entry("Serves the HTTP API, the stream and the pages.", "serving:serve", _WEB),
     "token": Entry("Makes, lists and revokes tokens for HTTP.", section=_WEB, group=_TOKEN),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jobrunner import errors
 
 if TYPE_CHECKING:
-    from jobrunner.models import ActionResult, StartResult, StatusModel
+    from jobrunner.models import ActionResult, DrainResult, StartResult, StatusModel
 
 DONE, FAILED, USAGE, NOT_FOUND, NOT_ALLOWED, REFUSED, PARKED = 0, 1, 2, 3, 4, 5, 6
 TIMED_OUT, BROKEN, CANCELLED, KILLED, STOPPED = 124, 125, 130, 137, 143
@@ -56,7 +56,7 @@ def of_job(seen: StatusModel) -> int:
     return _OF_STATUSES.get(seen.job.status, DONE)
 
 
-def of_result(result: StartResult | ActionResult) -> int:
+def of_result(result: StartResult | ActionResult | DrainResult) -> int:
     """Returns the exit code for what became of a start or a verb; a launch that failed is a failed job."""
     if result.reason_code == "launch_failed":
         return FAILED

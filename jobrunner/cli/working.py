@@ -21,6 +21,12 @@ def work(
         list[str] | None,
         typer.Option("--queue", metavar="NAME", help="Only jobs of this queue; may be repeated."),
     ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label", metavar="NAME=VALUE", help="Shown with the worker, as zone=eu; may be repeated."
+        ),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Run what is due now, then exit.")] = False,
     max_jobs: Annotated[
         int | None, typer.Option("--max-jobs", metavar="N", min=1, help="Exit after that many jobs.")
@@ -39,15 +45,19 @@ def work(
 
     SIGTERM ends it in order: no new jobs, those in hand may end within the drain timeout, then they are interrupted
     (given back when idempotent, else parked); a second SIGTERM interrupts at once. As a service of systemd it says when
-    it is ready and that it lives: see jobrunner systemd.
+    it is ready and that it lives: see jobrunner systemd. jobrunner drain asks for the same as SIGTERM from any host.
     """
-    from jobrunner import durations
+    from jobrunner import durations, names
     from jobrunner.operations import work as operation
 
     runner = session.local("work")
     settings = runner.settings
     if capacity is not None:
         settings = replace(settings, capacity=capacity)
+    if label:
+        given = names.tags("label", names.pairs("label", label))
+        labels = names.pairs("labels", settings.labels) | given
+        settings = replace(settings, labels=tuple(f"{name}={value}" for name, value in labels.items()))
     if drain_timeout is not None:
         settings = replace(settings, drain_timeout=durations.seconds(drain_timeout, "drain_timeout"))
     operation.work(

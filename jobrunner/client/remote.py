@@ -19,6 +19,7 @@ from jobrunner.follower import Follower
 from jobrunner.handlers.discovery import ImportFailure
 from jobrunner.models import (
     ActionResult,
+    DrainResult,
     History,
     JobPage,
     LogPage,
@@ -169,8 +170,8 @@ class Client(Verbs):
         if seen is not None:
             body["seen"] = {"status": seen[0], "attempt": seen[1]}
         if verb == "delete":
-            return _acted(self._wire.ask("DELETE", _path(job), None, body))
-        return _acted(self._wire.ask("POST", _path(job, f"/{verb}"), None, body))
+            return _acted(ActionResult, self._wire.ask("DELETE", _path(job), None, body))
+        return _acted(ActionResult, self._wire.ask("POST", _path(job, f"/{verb}"), None, body))
 
     def types(self) -> list[TypeModel]:
         """Returns the job types that are registered on the server, sorted by name."""
@@ -181,9 +182,15 @@ class Client(Verbs):
         return [ImportFailure(**one, traceback="") for one in self._get("/types")["import_failures"]]
 
     def workers(self) -> list[dict[str, Any]]:
-        """Returns the workers that have not ended, newest first, each with the age of its lease and its state."""
+        """Returns the workers that have not ended, newest first, each with its state, its labels and what it uses."""
         found: list[dict[str, Any]] = self._get("/workers")["workers"]
         return found
+
+    def drain(self, worker: str, *, reason: str | None = None, actor: str | None = None) -> DrainResult:
+        """Asks a pool, on whatever host, to end as SIGTERM would; as ``JobRunner.drain``."""
+        _no_actor(actor)
+        answer = self._wire.ask("POST", f"/workers/{_name(worker)}/drain", None, {"reason": reason})
+        return _acted(DrainResult, answer)
 
     def explain(self, job: Job) -> models.Explanation:
         """Returns why a job stands where it stands, what to do about it, and which late writes were refused."""
@@ -234,7 +241,7 @@ class Client(Verbs):
             return none
 
 
-def _acted(answer: Answer) -> ActionResult:
+def _acted(kind: type[Model], answer: Answer) -> Model:
     """Returns what became of a verb; what was refused is told as an error with the result in it."""
     try:
         document = answer.document
@@ -242,13 +249,18 @@ def _acted(answer: Answer) -> ActionResult:
         document = json.loads(answer.body) if answer.status in (404, 409) else {}
         if "outcome" not in document:
             raise
-    return ActionResult.model_validate(document, extra="ignore")
+    return kind.model_validate(document, extra="ignore")
 
 
 def _path(job: Job, more: str = "") -> str:
-    """Returns the path of a job; what can be no job's name is asked for as one that no job has."""
-    name = str(job).strip()
-    return f"/jobs/{name if name and set(name) <= _OF_NAMES else '-'}{more}"
+    """Returns the path of a job."""
+    return f"/jobs/{_name(job)}{more}"
+
+
+def _name(given: int | str) -> str:
+    """Returns a name for a path; what can be none is asked for as one that nothing has."""
+    name = str(given).strip()
+    return name if name and set(name) <= _OF_NAMES else "-"
 
 
 def _moment(name: str, value: str | datetime | None) -> str | None:

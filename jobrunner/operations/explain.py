@@ -96,10 +96,12 @@ def _unlaunched(row: Row) -> _Answer:
 def _in_queue(database: Database, row: Row) -> _Answer:
     here = [one for one in fleet.workers(database) if one["kind"] == "pool" and _takes(one, row["queue"])]
     live = [one for one in here if one["state"] == "live"]
+    draining = sum(one["state"] == "draining" for one in here)
     allowed = " --allow-exec" if row["type"] == EXEC else ""
     run_it = f"jobrunner work --queue {row['queue']}{allowed}, or: jobrunner run {row['id']}"
     if not live:
-        dead = f" ({len(here)} are known, and none of them is live)" if here else ""
+        leaving = f", {draining} of them draining" if draining else ""
+        dead = f" ({len(here)} are known{leaving}, and none of them is live)" if here else ""
         return "no_worker", f"No pool worker serves the queue {row['queue']}{dead}.", run_it
     if row["type"] == EXEC:
         told = "Pools take programs only when they were started with --allow-exec."
@@ -117,7 +119,7 @@ def _in_queue(database: Database, row: Row) -> _Answer:
 
 
 def _takes(worker: dict[str, Any], queue: str) -> bool:
-    return not worker["queues"] or queue in worker["queues"]
+    return not worker["queues"] or queue in worker["queues"].split(",")
 
 
 def _in_hand(settings: Settings, row: Row, last: Row) -> _Answer:

@@ -11,9 +11,10 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.engine import Connection
 
 from jobrunner import clock
+from jobrunner.errors import AmbiguousWorker
 from jobrunner.store import finding, payloads
 from jobrunner.store.database import Database, Row, plain
-from jobrunner.store.views import JOINS, ROW_COLUMNS, tags_of
+from jobrunner.store.views import JOINS, ROW_COLUMNS, bounds_of, tags_of
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,29 @@ def workers(database: Database) -> list[Row]:
     return database.read(work)
 
 
+def worker(database: Database, name: str) -> Row | None:
+    """Returns the worker that ``name`` means, with its lease and ``clock``; None when there is none.
+
+    ``name`` is an id, or at least 6 characters of the beginning of one that has not ended. Raises AmbiguousWorker,
+    naming the candidates.
+    """
+    wanted = str(name).strip().lower()
+    bounds = bounds_of(wanted)
+
+    def work(connection: Connection) -> Row | None:
+        if bounds is None:
+            return None
+        rows = [plain(row) for row in connection.execute(_BY_PREFIX, bounds).mappings()]
+        rows = [row for row in rows if row["id"].startswith(wanted)]
+        if len(rows) > 1:
+            names = ", ".join(f"{row['id']} ({row['host']} pid {row['pid']})" for row in rows)
+            raise AmbiguousWorker(f"{wanted} is the beginning of more than one worker: {names}.")
+        rows = rows or [plain(row) for row in connection.execute(_BY_ID, {"id": wanted}).mappings()]
+        return rows[0] | {"clock": database.now(connection)} if rows else None
+
+    return database.read(work)
+
+
 def _parts(wanted: Filter) -> dict[str, Any]:
     bound: dict[str, Any] = {f"status{i}": status for i, status in enumerate(wanted.status)}
     for i, (name, value) in enumerate(wanted.tags):
@@ -133,8 +157,14 @@ _IN_HAND = text(
     "SELECT worker_id, COUNT(*) AS n FROM jobrunner_job WHERE status IN ('running', 'cancel_requested') GROUP BY worker_id"
 )
 _COUNTS = text("SELECT status, COUNT(*) FROM jobrunner_job GROUP BY status")
-_WORKERS = text(
-    "SELECT w.id, w.kind, w.host, w.boot_id, w.pid_namespace, w.pid, w.process_started, w.scope, w.queues, w.version, w.capacity, w.status, w.started_at, l.heartbeat_at,"
-    " l.lease_until FROM jobrunner_worker w LEFT JOIN jobrunner_lease l ON l.name = w.id"
-    " WHERE w.stopped_at IS NULL ORDER BY w.started_at DESC LIMIT 1000"
+_WORKER = (
+    "SELECT w.id, w.kind, w.host, w.boot_id, w.pid_namespace, w.pid, w.process_started, w.scope, w.queues, w.labels,"
+    " w.version, w.capacity, w.status, w.started_at, w.stopped_at, w.drain_at, w.drain_by, w.drain_reason,"
+    " l.heartbeat_at, l.lease_until, l.memory_bytes, l.cpu_percent"
+    " FROM jobrunner_worker w LEFT JOIN jobrunner_lease l ON l.name = w.id"
 )
+_WORKERS = text(f"{_WORKER} WHERE w.stopped_at IS NULL ORDER BY w.started_at DESC LIMIT 1000")
+_BY_PREFIX = text(
+    f"{_WORKER} WHERE w.stopped_at IS NULL AND w.id BETWEEN :low AND :high ORDER BY w.id LIMIT 6"
+)
+_BY_ID = text(f"{_WORKER} WHERE w.id = :id")

@@ -112,4 +112,6 @@ _COURSES = text(
     "SELECT COUNT(*), SUM(last_seq), MAX(updated_at) FROM (SELECT last_seq, updated_at FROM jobrunner_job"
     f" WHERE status IN ({_IN_HAND}) LIMIT :most) s"
 )
-_WORKERS = text("SELECT COUNT(*), MAX(started_at) FROM jobrunner_worker WHERE stopped_at IS NULL")
+_WORKERS = text(
+    "SELECT COUNT(*), MAX(started_at), MAX(drain_at) FROM jobrunner_worker WHERE stopped_at IS NULL"
+)

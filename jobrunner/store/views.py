@@ -68,10 +68,9 @@ def _resolve(connection: Connection, job: int | str) -> int | None:
         number = int(wanted) if len(wanted) < 20 else LARGEST_ID + 1
         known = number <= LARGEST_ID and connection.execute(_HAS_ID, {"id": number}).first() is not None
         return number if known else None
-    if len(wanted) < 6 or not set(wanted) <= set("0123456789abcdef-"):
+    bounds = bounds_of(wanted)
+    if bounds is None:
         return None
-    # bounds of full length compare alike in every collation
-    bounds = {"low": wanted + _LOWEST[len(wanted) :], "high": wanted + _HIGHEST[len(wanted) :]}
     found = [row for row in connection.execute(_BY_PREFIX, bounds) if row.uuid.startswith(wanted)]
     if len(found) > 1:
         names = ", ".join(f"{row.id} ({row.uuid})" for row in found[:5])
@@ -79,6 +78,14 @@ def _resolve(connection: Connection, job: int | str) -> int | None:
             f"{wanted} is the beginning of more than one job: {names}{', …' if len(found) > 5 else ''}."
         )
     return int(found[0].id) if found else None
+
+
+def bounds_of(prefix: str) -> dict[str, str] | None:
+    """Returns the lowest and the highest uuid that begin so; None for what is no beginning of 6 characters or more."""
+    if len(prefix) < 6 or not set(prefix) <= set("0123456789abcdef-"):
+        return None
+    # bounds of full length compare alike in every collation
+    return {"low": prefix + _LOWEST[len(prefix) :], "high": prefix + _HIGHEST[len(prefix) :]}
 
 
 def glance(database: Database, job: int | str, *, after_seq: int, limit: int, tail: int | None) -> Glance:

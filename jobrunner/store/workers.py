@@ -9,7 +9,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.engine import Connection
 
 from jobrunner import clock
-from jobrunner.store.database import Database, plain
+from jobrunner.store.database import Database, Row, plain
 
 # seconds in which a database that is well answers
 PROMPT = 1.0
@@ -30,6 +30,7 @@ class WorkerIdentity:
     version: str
     capacity: int = 1
     queues: str | None = None
+    labels: str | None = None
 
     @property
     def actor(self) -> str:
@@ -51,8 +52,8 @@ def register(connection: Connection, worker: WorkerIdentity, now: str, lease: fl
         {
             "id": worker.id, "kind": worker.kind, "host": worker.host, "boot_id": worker.boot_id,
             "pid_namespace": worker.pid_namespace, "pid": worker.pid, "process_started": worker.process_started,
-            "scope": worker.scope, "version": worker.version, "queues": worker.queues, "capacity": worker.capacity,
-            "started_at": moment,
+            "scope": worker.scope, "version": worker.version, "queues": worker.queues, "labels": worker.labels,
+            "capacity": worker.capacity, "started_at": moment,
         },
     )  # fmt: skip
     until = clock.db_text(clock.shift(now, lease))
@@ -65,20 +66,78 @@ def join(database: Database, worker: WorkerIdentity, lease: float) -> None:
     database.write(lambda connection: register(connection, worker, database.now(connection), lease))
 
 
-def beat(database: Database, worker_id: str, lease: float) -> bool:
-    """Renews a worker's lease for ``lease`` seconds from the database's present moment.
+@dataclass(frozen=True)
+class Load:
+    """What a worker uses, its children and theirs included; None where it is not known.
 
-    False when the worker has ended or was held dead meanwhile: its jobs are being taken away, and it may claim no other.
+    ``memory_bytes`` is resident memory, in which pages that processes share count in each. ``cpu_percent`` is of one
+    core, since the heartbeat before; at the first, since the process began.
     """
 
-    def work(connection: Connection) -> bool:
+    memory_bytes: int | None = None
+    cpu_percent: float | None = None
+
+
+NOT_KNOWN = Load()
+
+
+@dataclass(frozen=True)
+class Drain:
+    """A request to a pool to end in order: when it was made, by whom and why."""
+
+    at: str
+    by: str
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        why = "" if self.reason is None else f", {self.reason!r}"
+        return f"The worker was asked to drain by {self.by} at {self.at}{why}"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a worker learns by its heartbeat.
+
+    ``lives`` is False when it has ended or was held dead meanwhile: its jobs are being taken away, and it may claim no
+    other. ``drain`` is the request to end in order, if there is one.
+    """
+
+    lives: bool
+    drain: Drain | None = None
+
+
+def beat(database: Database, worker_id: str, lease: float, load: Load = NOT_KNOWN) -> Heard:
+    """Renews a worker's lease for ``lease`` seconds from the database's present moment; returns what stands on its row."""
+
+    def work(connection: Connection) -> Heard:
         now = database.now(connection)
-        until = clock.db_text(clock.shift(now, lease))
-        renewed = connection.execute(
-            _BEAT, {"id": worker_id, "now": clock.db_text(now), "until": until}
-        ).rowcount
-        known = connection.execute(_KNOWN, {"id": worker_id}).first()
-        return renewed == 1 and known is not None and known.stopped_at is None
+        bound = {
+            "id": worker_id, "now": clock.db_text(now), "until": clock.db_text(clock.shift(now, lease)),
+            "memory_bytes": load.memory_bytes, "cpu_percent": load.cpu_percent,
+        }  # fmt: skip
+        renewed = connection.execute(_BEAT, bound).rowcount
+        known = connection.execute(_ASKED, {"id": worker_id}).mappings().first()
+        if known is None:
+            return Heard(lives=False)
+        row = plain(known)
+        lives = renewed == 1 and row["stopped_at"] is None
+        return Heard(lives, drain_of(row))
+
+    return database.write(work)
+
+
+def drain_of(row: Row) -> Drain | None:
+    """Returns the request to drain that stands on a worker's row."""
+    return None if row["drain_at"] is None else Drain(row["drain_at"], row["drain_by"], row["drain_reason"])
+
+
+def drain(database: Database, worker_id: str, by: str, reason: str | None) -> bool:
+    """Asks a pool to end in order; False when it has ended, is no pool, or was asked before."""
+
+    def work(connection: Connection) -> bool:
+        bound = {"id": worker_id, "by": by, "reason": reason}
+        bound |= {"now": clock.db_text(database.now(connection))}
+        return connection.execute(_DRAIN, bound).rowcount == 1
 
     return database.write(work)
 
@@ -169,14 +228,20 @@ def retire(database: Database, worker_id: str) -> None:
 _KNOWN = text("SELECT stopped_at FROM jobrunner_worker WHERE id = :id")
 _INSERT_WORKER = text(
     "INSERT INTO jobrunner_worker (id, kind, host, boot_id, pid_namespace, pid, process_started, scope, version,"
-    " queues, capacity, status, started_at) VALUES (:id, :kind, :host, :boot_id, :pid_namespace, :pid, :process_started,"
-    " :scope, :version, :queues, :capacity, 'active', :started_at)"
+    " queues, labels, capacity, status, started_at) VALUES (:id, :kind, :host, :boot_id, :pid_namespace, :pid,"
+    " :process_started, :scope, :version, :queues, :labels, :capacity, 'active', :started_at)"
 )
 _INSERT_LEASE = text(
     "INSERT INTO jobrunner_lease (name, holder, beats, heartbeat_at, lease_until) VALUES (:id, :id, 1, :now, :until)"
 )
 _BEAT = text(
-    "UPDATE jobrunner_lease SET beats = beats + 1, heartbeat_at = :now, lease_until = :until WHERE name = :id"
+    "UPDATE jobrunner_lease SET beats = beats + 1, heartbeat_at = :now, lease_until = :until,"
+    " memory_bytes = :memory_bytes, cpu_percent = :cpu_percent WHERE name = :id"
+)
+_ASKED = text("SELECT stopped_at, drain_at, drain_by, drain_reason FROM jobrunner_worker WHERE id = :id")
+_DRAIN = text(
+    "UPDATE jobrunner_worker SET status = 'draining', drain_at = :now, drain_by = :by, drain_reason = :reason"
+    " WHERE id = :id AND kind = 'pool' AND stopped_at IS NULL AND drain_at IS NULL"
 )
 _RETIRE = text(
     "UPDATE jobrunner_worker SET status = 'stopped', stopped_at = :now WHERE id = :id AND stopped_at IS NULL"

@@ -101,7 +101,7 @@ def allowed(caller: Caller, scope: Scope) -> Caller:
 def permit(request: Request, caller: Caller, action: str, job: JobModel | None) -> None:
     """Asks the application's own ``authorize(user, action, job)``; raises Forbidden when it says no.
 
-    ``action`` is the verb's name, ``start``, ``read`` or ``tokens``.
+    ``action`` is the verb's name, ``start``, ``read``, ``drain`` or ``tokens``.
     """
     authorize = request.app.state.web.security.authorize
     if authorize is not None and not authorize(caller.name, action, job):

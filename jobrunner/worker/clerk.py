@@ -11,17 +11,18 @@ from jobrunner.errors import StoreError, StoreFailure
 from jobrunner.masking import Mask
 from jobrunner.settings import Settings
 from jobrunner.states import Status
-from jobrunner.store import bundling, logs, picking, workers
+from jobrunner.store import bundling, logs, picking
 from jobrunner.store.bundling import Share
 from jobrunner.store.claims import Claimed
 from jobrunner.store.database import Database
 from jobrunner.store.journal import Moved
 from jobrunner.store.picking import Appetite, HeldDead, Picking
+from jobrunner.store.workers import Drain, WorkerIdentity
 from jobrunner.worker.desk import identity
 from jobrunner.worker.evidence import Evidence
+from jobrunner.worker.membership import Membership
 from jobrunner.worker.pacing import Pace
 from jobrunner.worker.post import Post
-from jobrunner.worker.pulse import Pulse
 from jobrunner.worker.verdict import Outcome
 
 AT_ONCE, LONGEST_PAUSE = 64, 2.0
@@ -40,14 +41,15 @@ class Clerk:
         self, database: Database, settings: Settings, capacity: int, queues: Sequence[str], wake: Callable[[], object]
     ) -> None:  # fmt: skip
         self.guard = threading.Condition()
-        self.worker = identity("pool", "none", capacity, queues)
         self.posts: set[Post] = set()
         self.is_exhausted = False
         self.claims_left: int | None = None
         self.crashed: str | None = None
-        self._database, self._settings, self._capacity, self._queues = database, settings, capacity, queues
-        self._pulse = self._new_pulse()
-        self._mask, self._wake = Mask(settings.database_url), wake
+        self._database, self._settings, self._queues = database, settings, queues
+        self._member = Membership(
+            database, settings, identity("pool", "none", settings.labels, capacity, queues)
+        )
+        self._mask, self._wake = Mask(settings.database_url, settings.mask_keys), wake
         self._appetite: Appetite | None = None
         self._seats, self._closing = 0, False
         self._claimed: list[Post] = []
@@ -61,8 +63,7 @@ class Clerk:
 
     def start(self) -> None:
         """Makes the pool known, and starts the thread; raises a StoreError when the database cannot be used."""
-        self._pulse = self._new_pulse()
-        workers.join(self._database, self.worker, self._settings.lease)
+        self._member.join()
         self._thread.start()
 
     def offer(self, seats: int, types: Sequence[str]) -> None:
@@ -119,15 +120,22 @@ class Clerk:
         with self.guard:
             return not self.posts and not self._storing and self._unsure is None
 
-    def _new_pulse(self) -> Pulse:
-        return Pulse(clock.monotonic(), self._settings.heartbeat, self._settings.self_fence)
+    @property
+    def worker(self) -> WorkerIdentity:
+        """Who this pool is to the others."""
+        return self._member.worker
+
+    @property
+    def drain(self) -> Drain | None:
+        """The request to end in order that came with a heartbeat."""
+        return self._member.drain
 
     def _run(self) -> None:
         try:
             while not (self._closing and not self.posts and not self._late and self._unsure is None):
                 self._wait()
                 self._turn()
-            self._retire()
+            self._member.retire()
         except BaseException:
             self.crashed = traceback.format_exc()
         finally:
@@ -141,7 +149,7 @@ class Clerk:
         clock.sleep(self._stored_at + _LINGER - clock.monotonic())
 
     def _next_at(self) -> float:
-        times = [self._pulse.due_at]
+        times = [self._member.pulse.due_at]
         if self.posts:
             times.append(self._poll_at)
         if self._may_pick():
@@ -169,14 +177,14 @@ class Clerk:
                 self._wake()
         if self.posts and now >= self._poll_at:
             self._poll()
-        if now >= self._pulse.due_at:
+        if now >= self._member.pulse.due_at:
             self._beat()
         if self._late:
             self._late.keep(self.worker.id)
 
     def _picking(self, now: float) -> Picking | None:
         """Returns the claim to make now; one whose COMMIT gave no answer comes first."""
-        fenced = now >= self._pulse.fences_at
+        fenced = now >= self._member.pulse.fences_at
         wanted = 0 if fenced or now < self._pace.at or not self._may_pick() else self._seats
         if self.claims_left is not None:
             wanted = min(wanted, self.claims_left)
@@ -203,7 +211,7 @@ class Clerk:
         except HeldDead:
             self._unsure = None
             self._give_back(due, shares)
-            return self._join_anew()
+            return self._beat()
         except StoreFailure:
             self._give_back(due, shares)
             return self._store_singly(due)
@@ -265,7 +273,7 @@ class Clerk:
         if not claimed:
             return
         # on SQLite nobody takes a job unasked
-        pulse = None if self._database.path is not None else self._pulse
+        pulse = None if self._database.path is not None else self._member.pulse
         made = [Post(one, self._settings, self._mask, self.guard, pulse) for one in claimed]
         with self.guard:
             self.posts.update(made)
@@ -300,23 +308,15 @@ class Clerk:
         self._wake()
 
     def _beat(self) -> None:
-        began = clock.monotonic()
-        self._pulse.sent(began)
+        asked = self.drain
+        lives = self._member.beat()
+        if self.drain is not asked:
+            self._wake()
+        if lives:
+            return
         try:
-            alive = workers.beat(self._database, self.worker.id, self._settings.lease)
-        except StoreError:
-            self._pulse.failed(began)
-        else:
-            if alive:
-                self._pulse.stored(began)
-            else:
-                self._join_anew()
-
-    def _join_anew(self) -> None:
-        """Goes on under a new id, for others have held this worker dead; what it holds is taken from it job by job."""
-        self.worker, self._pulse = identity("pool", "none", self._capacity, self._queues), self._new_pulse()
-        try:
-            workers.join(self._database, self.worker, self._settings.lease)
+            # what it holds is taken from it job by job
+            self._member.join_anew()
         except StoreError:
             self._wait_a_little()
 
@@ -342,9 +342,3 @@ class Clerk:
     def _wait_a_little(self) -> None:
         self._pause = min(LONGEST_PAUSE, self._pause * 2 or 0.05)
         clock.sleep(self._pause)
-
-    def _retire(self) -> None:
-        try:
-            workers.retire(self._database, self.worker.id)
-        except StoreError:
-            return  # the lease runs out instead

@@ -254,13 +254,13 @@ class Pool:
             self._import_nursery()
 
     def _heed_signals(self) -> None:
+        if self._clerk.drain is not None and not self._waker.ending:
+            self._waker.ask(str(self._clerk.drain))
         if self._waker.ending > self._endings:
             self._endings = self._waker.ending
             if self._endings == 1:
                 wait = self._settings.drain_timeout
-                _say(
-                    f"{self._waker.by.name}: no more jobs are claimed; those in hand have {wait:g} s to end."
-                )
+                _say(f"{self._waker.reason}: no more jobs are claimed; those in hand have {wait:g} s to end.")
                 self._leave()
                 self._hurry_at = clock.monotonic() + wait
             else:

@@ -39,10 +39,10 @@ class Post:
         self, claimed: Claimed, settings: Settings, mask: Mask, guard: threading.Condition,
         pulse: Pulse | None,
     ) -> None:  # fmt: skip
-        self.claimed, self.mask = claimed, mask
+        self.claimed, self.mask = claimed, mask.of_attempt()
         self.spool = Spool(settings.spool_max_bytes, guard)
         self.intake = Intake(
-            self.spool, mask, log_bytes=claimed.log_bytes, log_max=settings.log_max_bytes,
+            self.spool, self.mask, log_bytes=claimed.log_bytes, log_max=settings.log_max_bytes,
             clock_offset=claimed.clock_offset,
         )  # fmt: skip
         self.state = JobState("running", None, claimed.fence)

@@ -33,7 +33,7 @@ def mind(order: dict[str, Any], child: Child) -> int:
     settings = Settings.from_order(order["settings"])
     waker = Waker()
     database = Database(settings.database_url)
-    worker = identity(order["kind"], _scope(order))
+    worker = identity(order["kind"], _scope(order), settings.labels)
     # Whatever keeps the claim from happening ends this process, and the kernel then ends the child.
     claimed = _claim(database, order, worker, settings, waker, child)
     if claimed is None:

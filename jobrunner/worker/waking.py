@@ -11,13 +11,13 @@ ENDING = (signal.SIGTERM, signal.SIGINT)
 class Waker:
     """A pipe that becomes readable when ``wake`` is called in any thread or when a signal arrives.
 
-    To be made in the main thread; it takes SIGTERM, SIGINT and SIGCHLD over. ``ending`` counts how
-    often this process was told to end, ``by`` is the last signal that did.
+    To be made in the main thread; it takes SIGTERM, SIGINT and SIGCHLD over.
     """
 
     def __init__(self) -> None:
-        self.ending = 0
-        self.by: signal.Signals = signal.SIGTERM
+        self._signals = 0
+        self._by: signal.Signals = signal.SIGTERM
+        self._request = ""
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._reading, False)
         os.set_blocking(self._writing, False)
@@ -27,9 +27,20 @@ class Waker:
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
 
     @property
+    def ending(self) -> int:
+        """How often this process was told to end; a request and the first signal are one."""
+        return max(self._signals, 1 if self._request else 0)
+
+    @property
     def reason(self) -> str:
         """Why the worker is to end, for the job's log."""
-        return f"The worker was told to end by {self.by.name}"
+        if self._request and self._signals < 2:
+            return self._request
+        return f"The worker was told to end by {self._by.name}"
+
+    def ask(self, request: str) -> None:
+        """Tells this process to end as the first signal would; ``request`` is the reason."""
+        self._request = request
 
     def fileno(self) -> int:
         """Returns the descriptor to wait for."""
@@ -51,5 +62,5 @@ class Waker:
             return
 
     def _told_to_end(self, number: int, _frame: object) -> None:
-        self.ending += 1
-        self.by = signal.Signals(number)
+        self._signals += 1
+        self._by = signal.Signals(number)

@@ -17,6 +17,7 @@ from jobrunner.store.database import Database, Row
 from jobrunner.store.journal import Move
 from jobrunner.store.logs import JobState, Line, Tail
 from jobrunner.worker.intake import Intake
+from jobrunner.worker.meter import Meter
 from jobrunner.worker.pulse import Pulse
 from jobrunner.worker.spool import LOW_WATER, Spool
 
@@ -51,6 +52,7 @@ class Writer:
         self._spool, self._intake, self._wake = spool, intake, wake
         self._decide: Callable[[Row, int], Sequence[Move]] | None = None
         self._pulse = Pulse(claimed.asked_at, settings.heartbeat, settings.self_fence)
+        self._meter = Meter()
         self._pause = 0.0
         self._thread = threading.Thread(target=self._run, name="jobrunner-writer", daemon=True)
 
@@ -144,7 +146,7 @@ class Writer:
         began = clock.monotonic()
         self._pulse.sent(began)
         try:
-            workers.beat(self._database, self._worker_id, self._settings.lease)
+            workers.beat(self._database, self._worker_id, self._settings.lease, self._meter.read())
             self._pulse.stored(began)
         except StoreError:
             self._pulse.failed(clock.monotonic())

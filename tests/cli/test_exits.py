@@ -56,7 +56,7 @@ def test_a_verb_ends_with_its_code(outcome: Any, reason: str | None, code: int) 
 
 def test_every_error_of_the_library_has_a_code() -> None:
     expected = {
-        "InvalidParams": 2, "HandlerNotRegistered": 2, "AmbiguousJob": 2, "ParamsTooLarge": 2, "InvalidTime": 2,
+        "InvalidParams": 2, "HandlerNotRegistered": 2, "AmbiguousJob": 2, "AmbiguousWorker": 2, "ParamsTooLarge": 2, "InvalidTime": 2,
         "JobNotFound": 3, "WaitTimeout": 124, "DatabaseUnavailable": 125, "SchemaMissing": 125, "BadDatabaseUrl": 125,
         "InvalidConfiguration": 125, "JobFailed": 1, "LaunchFailed": 1,
     }  # fmt: skip

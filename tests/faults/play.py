@@ -103,6 +103,7 @@ class Play:
         worker = self.worker()
         self.insist(lambda: workers.join(database, worker, 5))
         self.insist(lambda: workers.beat(database, worker.id, 5))
+        self.insist(lambda: workers.drain(database, worker.id, "operator:play", None))
         self.insist(lambda: workers.retire(database, worker.id))
         job = self.start("f.again", f"{key}-house")
         self.attempt(job, DONE)

@@ -28,6 +28,15 @@ def wait(ctx: JobContext, seconds: float = 60) -> dict[str, int]:
     return {"attempt": ctx.attempt}
 
 
+@job("w.spin")
+def spin(ctx: JobContext, megabytes: int) -> None:
+    """Says its pid, and uses that much memory and all of a core."""
+    held = bytearray(b"x") * (megabytes * 1024**2)
+    ctx.info(f"pid {os.getpid()}")
+    while held:
+        pass
+
+
 @job("w.once")
 def once(ctx: JobContext, seconds: float = 60) -> dict[str, int]:
     """Says its pid and waits; may not be run again."""

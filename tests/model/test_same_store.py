@@ -177,7 +177,8 @@ class SameStore(RuleBasedStateMachine):
     @rule(name=NAMES, lease=SPANS)
     def beat(self, name: str, lease: float) -> None:
         until = clock.shift(self.model.now, lease)
-        assert workers.beat(self.database, self.ids[name], lease) == self.model.beat(self.ids[name], until)
+        heard = workers.beat(self.database, self.ids[name], lease)
+        assert heard.lives == self.model.beat(self.ids[name], until)
 
     @rule(name=NAMES, behind=st.sampled_from((None, 0, 1)))
     def condemn(self, name: str, behind: int | None) -> None:

@@ -33,7 +33,7 @@ DECIDING = (
     "store/picking.py", "store/removal.py", "store/pruning.py", "operations/recovery.py", "operations/suspicion.py",
     "operations/cancel.py", "operations/retry.py", "operations/hold.py", "operations/resolve.py",
     "operations/relaunch.py", "operations/sweep.py", "operations/delete.py", "worker/post.py", "worker/writer.py",
-    "worker/verdict.py", "worker/clerk.py", "worker/minder.py",
+    "worker/verdict.py", "worker/clerk.py", "worker/membership.py", "worker/minder.py",
 )  # fmt: skip
 
 

@@ -165,9 +165,9 @@ def test_a_launch_is_given_up_only_as_it_was_seen_and_when_its_grace_is_over(dat
 
 def test_who_was_held_dead_claims_nothing(database: Database) -> None:
     workers.join(database, OTHER, 30)
-    assert workers.beat(database, OTHER.id, 30)
+    assert workers.beat(database, OTHER.id, 30).lives
     assert workers.condemn(database, OTHER.id) and not workers.condemn(database, OTHER.id)
-    assert not workers.beat(database, OTHER.id, 30)
+    assert not workers.beat(database, OTHER.id, 30).lives
     job = create(database)
     assert take(database, job, worker=OTHER) is None
     with pytest.raises(HeldDead):

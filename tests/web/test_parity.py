@@ -13,8 +13,10 @@ from jobrunner.auditor import Audit
 from jobrunner.client.audit import RemoteAudit
 from jobrunner.operations.verbs import VERBS
 from jobrunner.states import Trigger
+from jobrunner.store import workers
 from jobrunner.store.database import Database
 from jobrunner.store.logs import Tail
+from jobrunner.worker.desk import identity
 from tests.store import driving
 from tests.web.server import Server
 
@@ -143,6 +145,20 @@ def test_verbs_have_the_same_outcomes(jobs: Any, runner: JobRunner, sql: Any) ->
     assert sql("SELECT reason FROM jobrunner_tombstone") == [("tidied up",)] * 2
 
 
+def test_workers_are_told_and_drained_alike(jobs: Any, runner: JobRunner) -> None:
+    worker = identity("pool", "none", ["zone=eu"])
+    workers.join(runner.database, worker, 30)
+    found, known = jobs.workers(), runner.workers()
+    assert [one | {"lease_age": 0} for one in found] == [one | {"lease_age": 0} for one in known]
+    asked = jobs.drain(worker.id, reason="new kernel")
+    assert (asked.outcome, asked.worker_id, asked.state) == ("requested", worker.id, "draining")
+    assert runner.workers()[0]["drain"]["reason"] == "new kernel"
+    assert jobs.drain(worker.id) == runner.drain(worker.id)
+    workers.retire(runner.database, worker.id)
+    for name in (worker.id, "nobody", "no such/../worker"):
+        assert jobs.drain(name) == runner.drain(name)
+
+
 def test_a_parked_job_is_resolved(jobs: Any, database: Database) -> None:
     job, _ = begin(database)
     driving.move(database, job, Trigger.PARK_LOST)
@@ -199,6 +215,7 @@ WRONG: list[tuple[Callable[[Any], Any], type[errors.JobRunnerError], str | None]
     (lambda by: by.jobs(status="dead"), errors.InvalidField, "status"),
     (lambda by: by.jobs(next="x"), errors.InvalidField, "next"),
     (lambda by: by.cancel(1, reason="nul \0"), errors.InvalidField, "reason"),
+    (lambda by: by.drain("nobody", reason="nul \0"), errors.InvalidField, "reason"),
     (lambda by: by.resolve(1, "maybe"), errors.InvalidField, None),
     (lambda by: by.act("explode", 1), errors.InvalidField, "verb"),
     (lambda by: by.result(999), errors.JobNotFound, None),

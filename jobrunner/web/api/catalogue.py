@@ -1,8 +1,8 @@
-"""What there is to run, and who runs it: types, workers, counts."""
+"""What there is to run, and how much of it: types and counts."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
@@ -31,31 +31,6 @@ class TypeList(BaseModel):
 
     types: list[TypeModel]
     import_failures: list[ImportProblem]
-
-
-class WorkerModel(BaseModel):
-    """A worker that has not ended: live, stale (its lease has expired) or dead (its process is gone)."""
-
-    id: str
-    kind: str
-    host: str
-    pid: int
-    scope: str
-    version: str
-    queues: Any = None
-    capacity: int
-    jobs: int
-    started_at: str
-    heartbeat_at: str | None
-    lease_until: str | None
-    state: str
-    lease_age: float | None
-
-
-class WorkerList(BaseModel):
-    """The workers that have not ended, newest first."""
-
-    workers: list[WorkerModel]
 
 
 class Stats(BaseModel):
@@ -90,15 +65,6 @@ def get_type(
     if found is None:
         raise NoSuchPage("There is no such job type.", hint="List them with: GET /api/types")
     return answer(found)
-
-
-@router.get(
-    "/workers", tags=["fleet"], response_model=None, summary="List workers",
-    responses={200: {"model": WorkerList, **examples.of(examples.WORKERS)}, **problems()},
-)  # fmt: skip
-def list_workers(request: Request, _caller: Reader) -> Response:
-    """Gives the workers that have not ended, newest first, and whether they live."""
-    return plain({"workers": house(request).runner.workers()})
 
 
 @router.get(

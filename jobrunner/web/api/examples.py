@@ -77,13 +77,16 @@ BULK: Shown = {
     "by id": {"verb": "cancel", "ids": [7, 8], "expect": 2, "reason": "wrong feed"},
     "by filter": {"verb": "retry", "filter": {"status": ["failed"], "since": "2h"}, "expect": 12},
 }
-BULK_DONE: Shown = {"verb": "cancel", "count": 1, "outcomes": {"done": 1}, "results": [DONE]}
+BULK_DONE: Shown = {
+    "batch": "01937f3c-8c00-7000-8000-000000000003", "verb": "cancel", "count": 1, "outcomes": {"done": 1},
+    "results": [DONE],
+}  # fmt: skip
 
 TYPE: Shown = {
     "type": "shop.import_products", "title": None, "description": "Imports the products of a shop.", "module": "shop.jobs",
     "queue": "default", "priority": 0, "idempotent": True, "max_attempts": 3,
     "backoff": {"base": 5.0, "factor": 2.0, "cap": 300.0, "jitter": 0.1}, "timeout": 7200.0, "stall_timeout": None,
-    "lock_key": "shop.import:{shop_id}",
+    "lock_key": "shop.import:{shop_id}", "resumable": False,
     "parameters": {
         "type": "object", "additionalProperties": False, "required": ["shop_id"],
         "properties": {"shop_id": {"type": "integer"}, "dry_run": {"type": "boolean", "default": False}},
@@ -94,9 +97,15 @@ WORKERS: Shown = {
     "workers": [
         {"id": "01937f3c-8b00-7000-8000-000000000001", "kind": "pool", "host": "shop-1", "pid": 4711, "scope": "none",
          "version": "0.1.0", "queues": None, "capacity": 4, "jobs": 1, "started_at": _AT, "heartbeat_at": _AT,
-         "lease_until": _AT, "state": "live", "lease_age": 1.2},
+         "lease_until": _AT, "memory_bytes": 412876800, "cpu_percent": 163.5, "state": "live", "lease_age": 1.2,
+         "labels": {"zone": "eu"}, "drain": None},
     ]
 }  # fmt: skip
+DRAINING: Shown = {
+    "outcome": "requested", "worker_id": "01937f3c-8b00-7000-8000-000000000001", "host": "shop-1", "pid": 4711,
+    "state": "draining", "reason_code": None,
+}  # fmt: skip
+NEW_KERNEL: Shown = {"why": {"reason": "new kernel"}}
 STATS: Shown = {"jobs": {"running": 1, "succeeded": 12043}}
 _TOKEN: Shown = {
     "id": "01937f3c-8b00-7000-8000-000000000002", "name": "deploy", "scope": "operate", "state": "active",

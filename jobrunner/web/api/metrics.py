@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from jobrunner import processes
+from jobrunner.operations import fleet
 from jobrunner.store import counting
 from jobrunner.version import __version__
 from jobrunner.web.api import names
@@ -55,7 +56,7 @@ def _families(web: Web) -> Iterable[str]:
         [({}, waiting.seconds if waiting is not None else 0)],
     )  # fmt: skip
     workers = runner.workers()
-    states = Counter({"live": 0, "stale": 0, "dead": 0})
+    states = Counter({"live": 0, "draining": 0, "stale": 0, "dead": 0})
     states.update(str(worker["state"]) for worker in workers)
     yield family(
         "jobrunner_workers", "Workers that have not ended, by state.",
@@ -65,6 +66,11 @@ def _families(web: Web) -> Iterable[str]:
         "jobrunner_worker_jobs",
         "Jobs in the hands of workers.",
         [({}, sum(int(one["jobs"]) for one in workers))],
+    )
+    yield family(
+        "jobrunner_worker_memory_bytes",
+        "Resident memory of workers and all that runs for them, at their last heartbeats.",
+        [({}, sum(int(one["memory_bytes"] or 0) for one in workers if one["state"] in fleet.WORKING))],
     )
     yield family("jobrunner_streams", "Open event streams of this server.", [({}, web.hub.streams)])
     yield family("jobrunner_info", "The version of this server.", [({"version": __version__}, 1)])

@@ -38,7 +38,8 @@ def first(request: Request, caller: Reader) -> Response:
         failures=_shown(request, caller, found.failures), longest=_shown(request, caller, found.longest),
         parked=_shown(request, caller, found.parked),
         live=[one for one in workers if one["state"] == "live"],
-        gone=[one for one in workers if one["state"] != "live"],
+        draining=[one for one in workers if one["state"] == "draining"],
+        gone=[one for one in workers if one["state"] not in fleet.WORKING],
     )  # fmt: skip
 
 

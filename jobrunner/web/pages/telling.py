@@ -12,7 +12,7 @@ _DONE = {
 }  # fmt: skip
 _REQUESTED = {
     "cancel": "A cancel was asked for.", "stop": "A stop was asked for: TERM, then KILL.",
-    "kill": "A kill was asked for.",
+    "kill": "A kill was asked for.", "drain": "The worker was asked to drain; it is told with its next heartbeat.",
 }  # fmt: skip
 _STARTED = {
     "started": "The job is started.", "queued": "The job is queued; a pool worker takes it.",
@@ -27,7 +27,10 @@ _REFUSED = {
     "lock_held": "Nothing was done: another job holds the lock key.",
     "already_terminal": "Nothing was done: the job has ended already.",
     "already_requested": "Nothing was done: that, or more, was asked for already.",
-    "job_not_found": "There is no such job any more.",
+    "job_not_found": "There is no such job any more.", "worker_not_found": "There is no such worker any more.",
+    "worker_ended": "Nothing was done: the worker has ended already.",
+    "worker_dead": "Nothing was done: the worker's process is gone.",
+    "not_a_pool": "Nothing was done: that worker is no pool, and ends with its job.",
 }  # fmt: skip
 
 
@@ -61,7 +64,7 @@ def told(text: str) -> Told | None:
     if outcome == "requested":
         message = _REQUESTED.get(verb)
         return None if message is None else Told("plain", message)
-    if verb not in _DONE:
+    if verb not in _DONE and verb not in _REQUESTED:
         return None
     if reason.startswith("is_"):
         state = reason[3:].replace("_", " ")

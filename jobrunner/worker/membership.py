@@ -1,0 +1,58 @@
+"""A pool among the other workers: its row, its heartbeats, and what they tell it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jobrunner import clock, identifiers
+from jobrunner.errors import StoreError
+from jobrunner.settings import Settings
+from jobrunner.store import workers
+from jobrunner.store.database import Database
+from jobrunner.store.workers import Drain, WorkerIdentity
+from jobrunner.worker.meter import Meter
+from jobrunner.worker.pulse import Pulse
+
+
+class Membership:
+    """Who this process is as a worker, and since when it may believe so; ``drain`` is set once it was asked to end."""
+
+    def __init__(self, database: Database, settings: Settings, worker: WorkerIdentity) -> None:
+        self.worker = worker
+        self.drain: Drain | None = None
+        self._database, self._settings, self._meter = database, settings, Meter()
+        self.pulse = self._new_pulse()
+
+    def join(self) -> None:
+        """Makes the worker known to the others; raises a StoreError when the database cannot be used."""
+        self.pulse = self._new_pulse()
+        workers.join(self._database, self.worker, self._settings.lease)
+
+    def join_anew(self) -> None:
+        """Goes on under a new id, for others have held this worker dead; raises a StoreError."""
+        self.worker = replace(self.worker, id=identifiers.uuid7())
+        self.join()
+
+    def beat(self) -> bool:
+        """Sends a heartbeat; False when others have held this worker dead. One that does not come through is sent again."""
+        began = clock.monotonic()
+        self.pulse.sent(began)
+        try:
+            heard = workers.beat(self._database, self.worker.id, self._settings.lease, self._meter.read())
+        except StoreError:
+            self.pulse.failed(began)
+            return True
+        self.drain = self.drain or heard.drain
+        if heard.lives:
+            self.pulse.stored(began)
+        return heard.lives
+
+    def retire(self) -> None:
+        """Notes that the worker has ended in order; where that cannot be stored its lease runs out instead."""
+        try:
+            workers.retire(self._database, self.worker.id)
+        except StoreError:
+            return
+
+    def _new_pulse(self) -> Pulse:
+        return Pulse(clock.monotonic(), self._settings.heartbeat, self._settings.self_fence)
