@@ -14,7 +14,7 @@ from jobrunner.errors import InvalidField
 from jobrunner.processes import login
 
 if TYPE_CHECKING:
-    from jobrunner.models import StartResult, StatusModel
+    from jobrunner.models import JobModel, StartResult, StatusModel
     from jobrunner.runner import JobRunner
 
 LockKey = Annotated[
@@ -53,12 +53,17 @@ Rows = Annotated[
 ]
 
 
+_NO_OPTIONS = ("type", "params", "again", "from_step")
+
+
 @dataclass(frozen=True)
 class Request:
-    """The job that was asked for, as it was typed."""
+    """The job that was asked for, as it was typed; ``again`` is the earlier job that it is to be like."""
 
     type: str
     params: dict[str, Any]
+    again: JobModel | None = None
+    from_step: str | None = None
     lock_key: str | None = None
     title: str | None = None
     queue: str | None = None
@@ -71,11 +76,18 @@ class Request:
     launcher: str | None = None
 
     def options(self) -> dict[str, Any]:
-        """Returns the options of ``JobRunner.start``."""
-        kept = {name: value for name, value in vars(self).items() if name not in ("type", "params")}
+        """Returns the options of ``JobRunner.start``: those that were typed, else those of the job to start again."""
+        kept = {name: value for name, value in vars(self).items() if name not in _NO_OPTIONS}
         # a server names whoever the token belongs to
         starter = login() if session.server() is None else None
-        return kept | {"tags": pairs("tag", self.tags), "created_by": starter}
+        tags = pairs("tag", self.tags)
+        if self.again is not None:
+            from jobrunner import restart
+
+            earlier = restart.options(self.again)
+            tags = {**earlier.pop("tags"), **tags, **restart.links(self.again.uuid, self.from_step)}
+            kept |= {name: value for name, value in earlier.items() if kept[name] is None}
+        return kept | {"tags": tags, "created_by": starter}
 
 
 def launch(
@@ -147,11 +159,12 @@ def _stay(
 
 def _preview(runner: JobRunner, request: Request) -> dict[str, Any]:
     from jobrunner import jsontext
-    from jobrunner.operations import start
+    from jobrunner.operations import restart, start
 
     options = start.Options.of(request.options(), f"starter:{login()}")
     job, _ = start.prepare(runner.settings, runner.type(request.type), request.params, options)
-    hidden = ("token_hash", "uuid", "op_id", "params", "backoff")
+    restart.check(runner.database, runner.type(request.type), job.tags)
+    hidden = ("token_hash", "uuid", "op_id", "params", "backoff", "context")
     return {"type": job.type, "params": jsontext.loads(job.params)} | {
         name: value for name, value in vars(job).items() if name not in hidden
     }

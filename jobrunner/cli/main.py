@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from jobrunner import provenance
 from jobrunner.cli import exits, output, session
 from jobrunner.cli.commands import COMMANDS
 from jobrunner.cli.groups import build
@@ -121,7 +122,7 @@ def call(arguments: Sequence[str]) -> int:
 def _invoke(typed: list[str]) -> int:
     app = application()
     try:
-        with app.make_context("jobrunner", list(typed)) as context:
+        with provenance.noted(channel="cli"), app.make_context("jobrunner", list(typed)) as context:
             app.invoke(context)
     except typer.Exit as end:
         return end.exit_code

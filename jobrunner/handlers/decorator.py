@@ -38,6 +38,7 @@ class TypeOptions(TypedDict, total=False):
     timeout: Duration | None
     stall_timeout: Duration | None
     lock_key: str | None
+    resumable: bool
 
 
 class StartOptions(TypedDict, total=False):
@@ -107,12 +108,15 @@ def job(
     timeout: Duration | None = None,
     stall_timeout: Duration | None = None,
     lock_key: str | None = None,
+    resumable: bool = False,
 ) -> Callable[[Callable[P, R]], JobFunction[P, R]]:
     """Makes a function the handler of a job type; it stays the plain function that it is.
 
     ``type`` is at most 128 bytes, ``queue`` 64. A higher ``priority`` runs first. Durations are seconds
     or text like ``90s``; ``backoff`` is the base of a growing wait, capped at five minutes or at the base
-    if that is more. ``lock_key`` is a template with plain ``{parameter}`` fields.
+    if that is more. ``lock_key`` is a template with plain ``{parameter}`` fields. ``resumable`` says that the handler
+    looks at ``ctx.resume_step`` and itself skips what comes before that step: a job can then be started from the step
+    that failed in an earlier one.
 
     Raises InvalidJobType, UnsupportedParameter, or DuplicateJobType.
     """
@@ -132,6 +136,7 @@ def job(
         timeout=timeout,
         stall_timeout=stall_timeout,
         lock_key=lock_key,
+        resumable=resumable,
     )
 
     def decorate(function: Callable[P, R]) -> JobFunction[P, R]:
@@ -202,6 +207,7 @@ def _declare(
         timeout=timeout,
         stall_timeout=stall_timeout,
         lock_key=options.get("lock_key"),
+        resumable=options.get("resumable", False),
         takes_instance=takes_instance,
         module=getattr(handler, "__module__", None) or "",
         description=description,

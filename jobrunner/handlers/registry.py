@@ -54,6 +54,7 @@ class JobType:
     timeout: float | None = None
     stall_timeout: float | None = None
     lock_key: str | None = None
+    resumable: bool = False
     takes_instance: bool = False
     module: str = ""
     description: str = ""
@@ -110,6 +111,7 @@ class JobType:
 
     def _faults(self) -> list[tuple[str, str | None]]:
         idempotent: Any = self.idempotent
+        resumable: Any = self.resumable
         attempts = _number_fault(self.max_attempts, ATTEMPTS, "Give a whole number, 1 for no second attempt.")
         several = attempts is None and self.max_attempts > 1 and not self.idempotent
         return [
@@ -123,6 +125,7 @@ class JobType:
                 "above 1 wants idempotent=True: the handler will run again" if several else None,
             ),
             ("max_attempts", attempts),
+            ("resumable", None if isinstance(resumable, bool) else "is not a boolean"),
             ("lock_key", self._lock_key_fault()),
         ]
 

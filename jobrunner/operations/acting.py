@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from jobrunner import names
+from jobrunner import names, provenance
 from jobrunner.models import ActionResult
 from jobrunner.states import Status
 from jobrunner.store import journal, views
@@ -44,16 +44,18 @@ CHANGED = Refusal("refused", "changed")
 def act(database: Database, job: int | str, choose: Choice, seen: Seen | None = None) -> ActionResult:
     """Moves one job as ``choose`` says about its locked row, and answers with what became of it.
 
-    With ``seen`` a job that does not stand so any more is refused as ``changed``.
+    With ``seen`` a job that does not stand so any more is refused as ``changed``. The transition's context says where
+    the verb came from.
     """
     job_id = views.resolve(database, job)
     if job_id is None:
         return ActionResult(outcome="not_found", reason_code="job_not_found")
     chosen: list[Move | Refusal] = []
+    facts = provenance.facts()
 
     def decide(row: Row) -> list[Move]:
         chosen[:] = [choose(row) if seen is None or seen.still(row) else CHANGED]
-        return [chosen[0]] if isinstance(chosen[0], Move) else []
+        return [replace(chosen[0], context=facts)] if isinstance(chosen[0], Move) else []
 
     try:
         moved = journal.move(database, job_id, decide)

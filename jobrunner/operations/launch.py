@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from jobrunner import doorbell, identifiers, launcher
+from jobrunner import doorbell, identifiers, launcher, provenance
 from jobrunner.handlers import registry
 from jobrunner.launcher import LaunchFailed
 from jobrunner.models import ActionResult
@@ -52,7 +52,7 @@ def spawn(
     try:
         launcher.spawn(order(settings, job_id, type, token, due_in), settings)
     except (LaunchFailed, OSError) as error:
-        fail_launch(database, job_id, token, actor, str(error))
+        fail_launch(database, job_id, token, actor, str(error), provenance.facts())
         return True
     return False
 

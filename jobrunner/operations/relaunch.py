@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from jobrunner import identifiers
 from jobrunner.errors import LaunchFailed, TransitionConflict
@@ -41,11 +41,13 @@ def relaunch(
     return True
 
 
-def fail_launch(database: Database, job_id: int, token: str, actor: str, reason: str) -> None:
+def fail_launch(
+    database: Database, job_id: int, token: str, actor: str, reason: str, context: Mapping[str, str] | None = None
+) -> None:  # fmt: skip
     """Fails a job whose launch by ``token`` brought no process about; nothing when somebody else has moved it on."""
     # paths in it may hold bytes that are no Unicode
     told = database.mask(reason.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode())
-    _fail(database, job_id, actor, told, lambda row: claims.may_claim(row, token, 0))
+    _fail(database, job_id, actor, told, lambda row: claims.may_claim(row, token, 0), context)
 
 
 def give_up(
@@ -61,12 +63,15 @@ def give_up(
     return _fail(database, job_id, actor, told, due)
 
 
-def _fail(database: Database, job_id: int, actor: str, told: str, still: Callable[[Row], bool]) -> bool:
+def _fail(
+    database: Database, job_id: int, actor: str, told: str, still: Callable[[Row], bool],
+    context: Mapping[str, str] | None = None,
+) -> bool:  # fmt: skip
     error = {"error_class": "LaunchFailed", "error_reason_code": "launch_failed", "error_message": told}
 
     def decide(row: Row) -> list[Move]:
         waits = row["status"] in (Status.QUEUED, Status.SCHEDULED) and still(row)
-        return [Move(Trigger.FAIL_LAUNCH, actor, told, changes=error)] if waits else []
+        return [Move(Trigger.FAIL_LAUNCH, actor, told, context, changes=error)] if waits else []
 
     try:
         moved = journal.move(database, job_id, decide)

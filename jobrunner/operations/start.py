@@ -8,18 +8,20 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from jobrunner import doorbell, durations, identifiers, jsontext, names
+from jobrunner import doorbell, durations, identifiers, jsontext, names, provenance
 from jobrunner.durations import Backoff
 from jobrunner.errors import (
     BadInput,
     InvalidField,
+    InvalidParams,
     LauncherRefused,
     ParamsTooLarge,
     StoreError,
 )
 from jobrunner.handlers.registry import JobType, priority_fault
+from jobrunner.hiding import SecretNames
 from jobrunner.models import StartResult
-from jobrunner.operations import launch
+from jobrunner.operations import launch, restart
 from jobrunner.operations.acting import refuse
 from jobrunner.settings import LAUNCHERS, Settings
 from jobrunner.store import jobs
@@ -27,7 +29,9 @@ from jobrunner.store.database import Database
 from jobrunner.store.jobs import Created, NewJob
 
 _log = logging.getLogger("jobrunner")
-KEY_BYTES, TITLE_BYTES, QUEUE_BYTES, TAG_BYTES, VALUE_BYTES = 191, 255, 64, 64, 200
+_SECRET = "has a name that the setting mask_keys calls secret"
+_REFERENCE = "Pass a reference to the secret, and read the secret in the handler."
+KEY_BYTES, TITLE_BYTES, QUEUE_BYTES = 191, 255, 64
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def start(
 ) -> StartResult:
     """Stores a job and, when its launcher is detached, starts its worker after the commit."""
     job, token = prepare(settings, job_type, params, options)
+    restart.check(database, job_type, job.tags)
     made = jobs.create(database, job)
     _ring(database, [job], [made])
     return _launched(database, settings, job, token, made)
@@ -85,7 +90,9 @@ def start_many(
     prepared = []
     for index, (job_type, params, options) in enumerate(items):
         try:
-            prepared.append(prepare(settings, job_type, params, options))
+            job, token = prepare(settings, job_type, params, options)
+            restart.check(database, job_type, job.tags)
+            prepared.append((job, token))
         except BadInput as error:
             raise of_item(index, error) from None
     created = jobs.create_many(database, [job for job, _ in prepared])
@@ -118,6 +125,7 @@ def start_in(
     from jobrunner.store import sessions  # whoever has a session has paid for SQLAlchemy's ORM
 
     job, _ = prepare(settings, job_type, params, options, in_session=True)
+    restart.check(database, job_type, job.tags)
 
     def committed() -> None:
         if job.launcher == "pool" and not job.hold:
@@ -196,18 +204,20 @@ def prepare(
     if options.priority is not None:
         refuse("priority", priority_fault(options.priority))
     checked, encoded = _params(settings, job_type, params)
+    tags = names.tags("tags", options.tags or {})
+    _refuse_secrets(settings, checked, tags)
     own_key = job_type.lock_key_for(checked) if options.lock_key is None else options.lock_key
     backoff = job_type.backoff or Backoff(settings.retry_backoff, cap=settings.retry_backoff_cap)
     token = identifiers.secret() if launcher == "detached" and not options.hold and not in_session else None
     job = NewJob(
         type=job_type.type,
         params=encoded,
-        title=text_field("title", job_type.title if options.title is None else options.title, TITLE_BYTES),
-        queue=text_field("queue", options.queue, QUEUE_BYTES) or job_type.queue,
+        title=names.trimmed("title", job_type.title if options.title is None else options.title, TITLE_BYTES),
+        queue=names.trimmed("queue", options.queue, QUEUE_BYTES) or job_type.queue,
         priority=job_type.priority if options.priority is None else options.priority,
-        lock_key=text_field("lock_key", own_key, KEY_BYTES),
-        idempotency_key=text_field("idempotency_key", options.idempotency_key, KEY_BYTES),
-        created_by=text_field("created_by", options.created_by, KEY_BYTES),
+        lock_key=names.trimmed("lock_key", own_key, KEY_BYTES),
+        idempotency_key=names.trimmed("idempotency_key", options.idempotency_key, KEY_BYTES),
+        created_by=names.trimmed("created_by", options.created_by, KEY_BYTES),
         actor=options.actor,
         idempotent=job_type.idempotent,
         launcher=launcher,
@@ -219,7 +229,8 @@ def prepare(
         at=at,
         hold=options.hold,
         token_hash=None if token is None else identifiers.secret_hash(token),
-        tags=_tags(options.tags),
+        tags=tags,
+        context=provenance.facts(),
     )
     return job, token
 
@@ -236,6 +247,21 @@ def _params(
     return checked, encoded
 
 
+def _refuse_secrets(settings: Settings, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    """Refuses what would be stored in the clear under a name that mask_keys calls secret."""
+    secret = SecretNames(settings.mask_keys)
+    named = dict.fromkeys(secret.within(params), _SECRET)
+    if named:
+        told = ", ".join(named)
+        raise InvalidParams(
+            f"Parameters are stored in the clear: {told} {_SECRET}.", hint=_REFERENCE, fields=named
+        )
+    tagged = {f"tags.{name}": _SECRET for name in secret.within(tags)}
+    if tagged:
+        told = ", ".join(tagged)
+        raise InvalidField(f"Tags are stored in the clear: {told} {_SECRET}.", hint=_REFERENCE, fields=tagged)
+
+
 def _when(options: Options) -> tuple[float, str | None]:
     if options.delay is not None and options.at is not None:
         raise InvalidField(
@@ -246,35 +272,3 @@ def _when(options: Options) -> tuple[float, str | None]:
     if options.at is None:
         return (0.0 if options.delay is None else durations.seconds(options.delay, "delay")), None
     return 0.0, durations.moment("at", options.at)
-
-
-def text_field(name: str, value: object, longest: int) -> str | None:
-    """Returns ``value`` without blank edges, None for a blank one; raises InvalidField naming it.
-
-    At most ``longest`` bytes of UTF-8, without control characters and lone surrogates.
-    """
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise InvalidField(f"{name} is not text.", fields={name: "is not text"})
-    trimmed = value.strip()
-    if not trimmed:
-        return None
-    refuse(name, names.fault(trimmed, longest))
-    return trimmed
-
-
-def _tags(tags: Mapping[str, str] | None) -> dict[str, str]:
-    found: dict[str, str] = {}
-    given: Any = tags or {}
-    refuse("tags", None if isinstance(given, Mapping) else "is not an object of names and values")
-    for name, value in given.items():
-        key = text_field("tags", name, TAG_BYTES)
-        if key is None:
-            raise InvalidField("A tag has no name.", fields={"tags": "has a blank name"})
-        if key in found:
-            raise InvalidField(f"Two tags are called {key}.", fields={"tags": f"names {key} twice"})
-        if not isinstance(value, str | int | float):
-            raise InvalidField(f"tag {key} is not text.", fields={f"tags.{key}": "is not text"})
-        found[key] = text_field(f"tags.{key}", str(value), VALUE_BYTES) or ""
-    return found

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from jobrunner import clock, identifiers
+from jobrunner.restart import RESUME_STEP
 from jobrunner.states import Status, Trigger, is_held
 from jobrunner.store import journal, workers
-from jobrunner.store.database import Database, Row
+from jobrunner.store.database import Database, Reading, Row
 from jobrunner.store.journal import Move
 from jobrunner.store.workers import WorkerIdentity
 
@@ -40,6 +40,7 @@ class Claimed:
     clock_offset: float
     launcher: str = "pool"
     seq: int | None = None
+    resume_step: str | None = None
     asked_at: float = field(default_factory=clock.monotonic)
 
 
@@ -138,11 +139,11 @@ def steps(row: Row, worker: WorkerIdentity, child: ChildProcess | None = None) -
 
 
 def _claimed(connection: Connection, row: Row) -> Claimed:
-    params: Any = connection.execute(_PARAMS, {"id": row["id"]}).scalar_one()
-    return in_hand(row, params)
+    [wanted] = _WANTED.rows(connection, {"id": row["id"]})
+    return in_hand(row, **wanted)
 
 
-def in_hand(row: Row, params: str) -> Claimed:
+def in_hand(row: Row, params: str, resume_step: str | None) -> Claimed:
     """Returns what a worker needs to know of a job that it has just claimed."""
     return Claimed(
         job_id=row["id"], uuid=row["uuid"], type=row["type"], attempt=row["attempt"], fence=row["fence"],
@@ -150,10 +151,17 @@ def in_hand(row: Row, params: str) -> Claimed:
         idempotent=bool(row["idempotent"]), max_attempts=row["max_attempts"], budget_used=row["budget_used"],
         log_digest=row["log_digest"], log_bytes=row["log_bytes"],
         clock_offset=clock.between(clock.now(), row["clock"]), launcher=row["launcher"], seq=row["last_seq"],
+        resume_step=resume_step,
     )  # fmt: skip
 
 
-_PARAMS = text("SELECT params FROM jobrunner_job WHERE id = :id")
+# what the child is told beside the columns that a claim has read; the tag is one look at its primary key
+TOLD = ("params", "resume_step")
+TOLD_COLUMNS = (
+    "params, (SELECT t.value FROM jobrunner_job_tag t WHERE t.job_id = jobrunner_job.id"
+    f" AND t.name = '{RESUME_STEP}') AS resume_step"
+)
+_WANTED = Reading(text(f"SELECT {TOLD_COLUMNS} FROM jobrunner_job WHERE id = :id"), TOLD)
 
 
 def note_child(connection: Connection, claimed: Claimed, child: ChildProcess) -> None:

@@ -29,7 +29,8 @@ class NewJob:
     """What a start asks for, checked and ready to be stored.
 
     ``delay`` counts from the database's present moment and ``at`` is a moment by its clock; with
-    neither the job is due at once. ``token_hash`` is of the launch that follows the commit.
+    neither the job is due at once. ``token_hash`` is of the launch that follows the commit. ``context`` is of the birth
+    transition, which adds its seal.
     """
 
     type: str
@@ -52,6 +53,7 @@ class NewJob:
     hold: bool = False
     token_hash: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    context: dict[str, str] = field(default_factory=dict)
     uuid: str = field(default_factory=identifiers.uuid7)
     op_id: str = field(default_factory=identifiers.uuid7)
 
@@ -288,7 +290,7 @@ def _rows(job: NewJob, now: str, dialect: str) -> tuple[Row, Row]:
     birth: Row = {
         "seq": 1, "prev_seq": None, "attempt": 0, "fence": 0, "from_status": Status.NEW.value,
         "trigger_name": trigger.value, "to_status": status.value, "actor": job.actor, "reason": None,
-        "context": jsontext.dumps({"sha256": ledger.birth_seal(row)}), "at": now, "op_id": job.op_id,
+        "context": jsontext.dumps({**job.context, "sha256": ledger.birth_seal(row)}), "at": now, "op_id": job.op_id,
         "log_digest": row["log_digest"],
     }  # fmt: skip
     row["digest"] = birth["digest"] = ledger.transition_digest(ledger.genesis(job.uuid), birth)

@@ -85,12 +85,12 @@ class Picking:
         return self._done
 
     def _claim(self, connection: Connection, row: Row) -> Claimed:
-        params = row.pop("params")
+        told = {name: row.pop(name) for name in claims.TOLD}
         for step in claims.steps(row, self._worker):
             op_id = identifiers.uuid7()
             self._first = self._first or op_id
             row = journal.apply(connection, row, step, op_id)
-        return claims.in_hand(row, params)
+        return claims.in_hand(row, **told)
 
 
 def _is_ours(database: Database, connection: Connection, claimed: Claimed) -> bool:
@@ -198,9 +198,9 @@ def _lock(now: str, lock_clause: str, count: int) -> Reading:
     ids = ", ".join(f":id{number}" for number in range(count))
     columns = ", ".join(JOB_COLUMNS)
     statement = text(
-        f"SELECT {columns}, params, {now} AS clock FROM jobrunner_job WHERE id IN ({ids}) ORDER BY id{lock_clause}"
+        f"SELECT {columns}, {claims.TOLD_COLUMNS}, {now} AS clock FROM jobrunner_job WHERE id IN ({ids}) ORDER BY id{lock_clause}"
     )
-    return Reading(statement, (*JOB_COLUMNS, "params", "clock"))
+    return Reading(statement, (*JOB_COLUMNS, *claims.TOLD, "clock"))
 
 
 def _names(types: tuple[str, ...]) -> str:

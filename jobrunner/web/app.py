@@ -44,7 +44,7 @@ def create_app(
 ) -> FastAPI:  # fmt: skip
     """Returns the API, the stream and the pages of a runner, to be served, or mounted below any path.
 
-    ``authorize(user, action, job) -> bool`` is asked for each verb, start and read of a job. ``authenticate(request)``
+    ``authorize(user, action, job) -> bool`` is asked for each verb, start and read of a job, and each drain. ``authenticate(request)``
     gives a Caller for a user whom the surrounding application knows already, or None. ``allowed_hosts`` are
     the names under which it is reached, besides localhost and the setting host; ``trusted_proxies`` the
     addresses whose X-Forwarded-* headers count; ``state`` is where the key of sessions is kept.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from starlette.requests import Request
 
+from jobrunner import identifiers
 from jobrunner.errors import BadInput, InvalidField, JobRunnerError, StoreError
 from jobrunner.models import ActionResult, JobModel, JobSummary
 from jobrunner.operations.verbs import VERBS
@@ -60,9 +62,14 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a verb on many jobs, job by job in the order in which they were chosen."""
+    """What became of a verb on many jobs, job by job in the order in which they were chosen.
+
+    ``batch`` is a UUID that the context of each of its transitions bears; all of them are older than the id ``ended``.
+    """
 
     verb: str
+    batch: str
+    ended: str
     results: tuple[ActionResult, ...] = field(default=())
 
     @property
@@ -95,12 +102,13 @@ def choose(
 def run(
     request: Request, caller: Caller, verb: str, *, ids: Sequence[int | str] | None = None,
     filter: Mapping[str, Any] | None = None, expect: int, reason: str | None = None, force: bool = False,
-    as_: str | None = None,
+    as_: str | None = None, standing: Mapping[int, Seen] = MappingProxyType({}),
 ) -> Done:  # fmt: skip
     """Gives a verb to every job that is meant, one transaction and one ledger row each.
 
     Raises CountDiffers, having done nothing, unless there are ``expect`` of them, and TooManyJobs if there are. A job
-    that moved on after it was counted is refused as ``changed``; one that the caller may not touch as ``forbidden``.
+    that moved on after it was counted is skipped, and so is one that does not stand as in ``standing``, which is how
+    the caller saw jobs by id when they decided; one that the caller may not touch is refused as ``forbidden``.
     When the database goes away the rest is refused with the code of that error, so that what was done is told.
     """
     if verb not in VERBS:
@@ -116,18 +124,21 @@ def run(
     _check_count(expect, chosen.count)
     results: list[ActionResult] = []
     away: StoreError | None = None
-    for seen in chosen.jobs:
-        if away is not None:
-            results.append(_refused(seen, away.code))
-            continue
-        try:
-            results.append(_one(request, caller, runner, verb, seen, reason=reason, force=force, as_=as_))
-        except BadInput:
-            raise  # the reason or the verb's own option: nothing can have been done
-        except JobRunnerError as error:
-            away = error if isinstance(error, StoreError) else None
-            results.append(_refused(seen, error.code))
-    return Done(verb, (*results, *map(_missing, chosen.unknown)))
+    # made before the first transition of the batch, whose op_ids are therefore between the two
+    batch = identifiers.uuid7()
+    with verbs.through(request, batch=batch):
+        for seen in (standing.get(one[0], one) for one in chosen.jobs):
+            if away is not None:
+                results.append(_refused(seen, away.code))
+                continue
+            try:
+                results.append(_one(request, caller, runner, verb, seen, reason=reason, force=force, as_=as_))
+            except BadInput:
+                raise  # the reason or the verb's own option: nothing can have been done
+            except JobRunnerError as error:
+                away = error if isinstance(error, StoreError) else None
+                results.append(_refused(seen, error.code))
+    return Done(verb, batch, identifiers.uuid7(), (*results, *map(_missing, chosen.unknown)))
 
 
 def _one(
@@ -138,9 +149,12 @@ def _one(
     job = runner.status(job_id, limit=0).job if _looks_at_it(request, verb) else None
     if job is not None:
         verbs.check(request, caller, verb, job)
-    return runner.act(
+    done = runner.act(
         verb, job_id, reason=reason, actor=caller.actor, seen=(status, attempt), force=force, as_=as_
     )
+    if done.reason_code != "changed":
+        return done
+    return done.model_copy(update={"outcome": "skipped", "previous_status": status})
 
 
 def _looks_at_it(request: Request, verb: str) -> bool:

@@ -30,7 +30,7 @@ class Security:
     """The rules of one application.
 
     With ``auth`` a request brings a token or a session; ``authenticate`` is the surrounding application's own
-    way to know its users, asked first. ``authorize`` is asked for each verb, start and read of a job.
+    way to know its users, asked first. ``authorize`` is asked for each verb, start and read of a job, and each drain.
     """
 
     def __init__(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from starlette.requests import Request
 
+from jobrunner import provenance
 from jobrunner.errors import BadInput, Forbidden, LauncherRefused
 from jobrunner.handlers.exec import TYPE as EXEC
 from jobrunner.models import ActionResult, JobModel, Scope, StartResult
 from jobrunner.operations.start import of_item
 from jobrunner.web.caller import Caller, permit
 from jobrunner.web.house import house
+from jobrunner.web.proxies import route
 
 # the verbs that decide what a job's end was, or that it never was
 FOR_ADMINS = ("resolve", "delete")
@@ -25,6 +28,11 @@ class CommandLineOnly(Forbidden):
     """This is done at a command line only."""
 
     code = "command_line_only"
+
+
+def through(request: Request, **facts: str) -> AbstractContextManager[None]:
+    """Has the ledger say of what is done in the block that it came by the API, or by a form of a page; and ``facts``."""
+    return provenance.noted(channel="api" if route(request.scope).startswith("/api/") else "ui", **facts)
 
 
 def scope_of(verb: str) -> Scope:
@@ -63,7 +71,8 @@ def give(
     if found is None:
         return NOT_FOUND
     check(request, caller, verb, found)
-    return runner.act(verb, found.id, reason=reason, actor=caller.actor, seen=seen, force=force, as_=as_)
+    with through(request):
+        return runner.act(verb, found.id, reason=reason, actor=caller.actor, seen=seen, force=force, as_=as_)
 
 
 def start(
@@ -75,7 +84,8 @@ def start(
     """
     permit(request, caller, "start", None)
     given = _ordered(request, caller, type, options)
-    return house(request).runner.start(type, params, actor=caller.starter, **given)
+    with through(request):
+        return house(request).runner.start(type, params, actor=caller.starter, **given)
 
 
 def start_many(request: Request, caller: Caller, items: Sequence[Mapping[str, Any]]) -> list[StartResult]:
@@ -89,7 +99,8 @@ def start_many(request: Request, caller: Caller, items: Sequence[Mapping[str, An
         except BadInput as error:
             raise of_item(number, error) from None
         orders.append((item["type"], item.get("params"), given))
-    return house(request).runner.start_many(orders, actor=caller.starter)
+    with through(request):
+        return house(request).runner.start_many(orders, actor=caller.starter)
 
 
 def _ordered(request: Request, caller: Caller, type: str, options: Mapping[str, Any]) -> dict[str, Any]:

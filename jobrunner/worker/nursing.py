@@ -67,7 +67,7 @@ class Nursery:
         ends = Ends(channel, outputs[0][0], outputs[1][0])
         order = {
             "id": job.job_id, "uuid": job.uuid, "type": job.type, "attempt": job.attempt, "fence": job.fence,
-            "params": job.params, "result_max_bytes": result_max_bytes,
+            "params": job.params, "resume_step": job.resume_step, "result_max_bytes": result_max_bytes,
         }  # fmt: skip
         channel.post({"kind": "run", "job": order})
         try:

@@ -280,10 +280,34 @@ def test_a_job_whose_worker_cannot_be_launched_is_failed_and_its_lock_is_free(ru
     seen = runner.status(found["job_id"])
     assert seen.error.reason_code == "launch_failed" and told in seen.error.message
     assert told in seen.events[-1].reason and "pw/" not in seen.error.message
-    assert [move.trigger for move in runner.history(found["job_id"]).transitions] == [
-        "create",
-        "fail_launch",
-        "retry",
-        "fail_launch",
-    ]
+    moves = runner.history(found["job_id"]).transitions
+    assert [move.trigger for move in moves] == ["create", "fail_launch", "retry", "fail_launch"]
+    assert {move.context["channel"] for move in moves} == {"python"}
     assert runner.start("t.noop", lock_key="k").outcome == "queued"
+
+
+@pytest.fixture
+def strict(url):
+    runner = JobRunner(
+        database_url=url, launcher="pool", handlers=["tests.handlers.basic"], mask_keys=["*token*", "a"]
+    )
+    yield runner
+    runner.database.close()
+
+
+def test_a_parameter_or_tag_with_a_secret_name_is_refused_by_its_place_and_nothing_is_stored(
+    strict, sql
+) -> None:
+    with pytest.raises(InvalidParams) as refused:
+        strict.start("t.add", {"a": 4711, "b": 2})
+    assert list(refused.value.fields) == ["a"]
+    assert "reference" in str(refused.value.hint)
+    assert "4711" not in str(refused.value.as_dict())
+    with pytest.raises(InvalidField) as refused_tag:
+        strict.start("t.noop", tags={"shop": "7", "ApiToken": "opensesame"})
+    assert list(refused_tag.value.fields) == ["tags.ApiToken"]
+    with pytest.raises(InvalidParams) as refused_item:
+        strict.start_many([("t.noop", {}), ("t.add", {"a": 1, "b": 2})])
+    assert list(refused_item.value.fields) == ["1.a"]
+    assert sql("SELECT COUNT(*) FROM jobrunner_job")[0][0] == 0
+    assert strict.start("t.noop", tags={"shop": "token"}, title="token").outcome == "queued"

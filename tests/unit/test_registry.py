@@ -104,6 +104,7 @@ def test_a_type_name_is_clean_text_of_at_most_128_bytes(name):
         {"priority": True},
         {"priority": 1.5},
         {"idempotent": "yes"},
+        {"resumable": "yes"},
         {"max_attempts": 0},
         {"max_attempts": 1001},
         {"max_attempts": 2},

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 import tests.handlers.forms  # noqa: F401 - registers its types in this process
 from jobrunner import JobRunner
+from jobrunner.web import create_app
 from tests.web.markup import Browser, Page
 
 FORM = "/types/t.form"
@@ -194,11 +195,45 @@ def test_a_job_is_started_again_as_a_new_one_that_names_the_old(browser: Browser
     browser.send(page, FORM, START, **fields)
     new = newest(runner)
     assert new.params == params | {"customer": "bob"}
-    assert new.tags == {"team": "ops", "restart_of": str(old)}
+    assert new.tags == {"team": "ops", "restart_of": runner.status(old).job.uuid}  # type: ignore[union-attr]
     assert new.title == "The old one"
     assert f"/jobs/{new.id}" in browser.get(f"/jobs/{old}").links
     assert f"/jobs/{old}" in browser.get(f"/jobs/{new.id}").links
     assert runner.status(old).job.status == "cancelled"  # type: ignore[union-attr]
+
+
+def test_a_job_that_broke_off_in_a_step_is_restarted_from_it(runner: JobRunner, visitor: Any) -> None:
+    modules = ["tests.handlers.basic", "tests.handlers.resumed"]
+    inline = JobRunner(database_url=runner.settings.database_url, handlers=modules, launcher="inline")
+    old = inline.start("r.import", {"fail_in": "load"}).job_id
+    whole = inline.start("r.whole").job_id
+    done = inline.start("r.import").job_id
+
+    pool = JobRunner(database_url=runner.settings.database_url, handlers=modules, launcher="pool")
+    browser = Browser(visitor(create_app(pool, auth=False)))
+    for job in (whole, done):
+        assert "Restart from step" not in browser.get(f"/jobs/{job}").main.text
+        assert not [link for link in browser.get(f"/jobs/{job}").links if "step=" in link]
+    page = browser.get(f"/jobs/{old}")
+    assert "Restart from step load" in page.main.text
+    [link] = [one for one in page.links if "step=load" in one]
+    form = browser.get(link)
+    assert "resume at its step load" in form.main.one("p", class_="notice").text
+    browser.send(form, "/types/r.import", START)
+
+    new = newest(runner)
+    uuid = runner.status(old).job.uuid  # type: ignore[union-attr]
+    assert new.tags == {"restart_of": uuid, "resume_step": "load"}
+    page = browser.get(f"/jobs/{new.id}")
+    assert f"/jobs/{old}" in page.links
+    assert f"{old} at step load" in page.main.text
+    assert f"/jobs/{new.id}" in browser.get(f"/jobs/{old}").links
+
+    refused = browser.send(
+        browser.get(link.replace("step=load", "step=report")), "/types/r.import", START, 422
+    )
+    assert "began no step 'report'" in refused.main.one("div", role="alert").text
+    assert newest(runner).id == new.id
 
 
 def test_parameters_that_have_no_field_any_more_are_shown_as_json(

@@ -17,8 +17,12 @@ router = APIRouter(prefix="/api", tags=["verbs"], generate_unique_id_function=na
 
 
 class BulkResult(BaseModel):
-    """What became of a verb on many jobs; ``outcomes`` counts the results by outcome."""
+    """What became of a verb on many jobs; ``outcomes`` counts the results by outcome.
 
+    ``batch`` stands in the context of each of its transitions, and the audit can be filtered by it.
+    """
+
+    batch: str
     verb: str
     count: int
     outcomes: dict[str, int]
@@ -37,8 +41,8 @@ class BulkResult(BaseModel):
 def act_on_many(request: Request, caller: Operator, body: Raw) -> Response:
     """Gives a verb to every job that is meant, one transaction and one ledger row each, at most 10,000 of them.
 
-    Nothing is done unless there are as many as ``expect`` says. A job that moved on meanwhile is refused as
-    ``changed``, not forced.
+    Nothing is done unless there are as many as ``expect`` says. A job that moved on meanwhile is
+    ``skipped``, not forced.
     """
     wished = read(BulkBody, body)
     try:
@@ -50,6 +54,7 @@ def act_on_many(request: Request, caller: Operator, body: Raw) -> Response:
         return answer(Miscount(**error.as_dict(), count=error.count), error.status)
     return answer(
         BulkResult(
-            verb=done.verb, count=len(done.results), outcomes=done.outcomes, results=list(done.results)
+            batch=done.batch, verb=done.verb, count=len(done.results), outcomes=done.outcomes,
+            results=list(done.results),
         )
-    )
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -20,6 +21,7 @@ from jobrunner.web.templating import page
 
 router = APIRouter(include_in_schema=False)
 FEWEST_TYPED = "delete"
+_SEEN = re.compile(r"(\d{1,18}):([a-z_]{1,24}):(\d{1,9})", re.ASCII)
 
 
 @router.post("/jobs/bulk")
@@ -40,6 +42,7 @@ def many(request: Request, caller: Operator, sent: Sent) -> Response:
         done = bulk.run(
             request, caller, verb, **meant, expect=int(expect) if expect.isdecimal() and len(expect) < 9 else -1,
             reason=asking.text(sent, "reason") or None, force=asking.text(sent, "force") == "yes",
+            standing=_standing(sent),
         )  # fmt: skip
     except bulk.CountDiffers as error:
         return _ask(request, caller, verb, sent, meant, f"{error.message} Look again, and say so once more.")
@@ -62,8 +65,20 @@ def _ask(
     return page(
         request, caller, "bulk.html", status=409 if refused else 200, verb=verb, wanted=asking.asked(sent),
         which=asking.text(sent, "which"), ids=meant.get("ids", ()), count=chosen.count, refused=refused,
-        by_status=_by_status(chosen), reason=asking.text(sent, "reason"),
+        by_status=_by_status(chosen),
+        standing=[f"{job_id}:{status}:{attempt}" for job_id, status, attempt in chosen.jobs] if "ids" in meant else (),
+        reason=asking.text(sent, "reason"),
     )  # fmt: skip
+
+
+def _standing(sent: FormData) -> dict[int, bulk.Seen]:
+    """Returns how the jobs stood on the page that asked, as that page sent it."""
+    found: dict[int, bulk.Seen] = {}
+    for one in sent.getlist("seen"):
+        parts = _SEEN.fullmatch(one) if isinstance(one, str) else None
+        if parts is not None:
+            found[int(parts[1])] = (int(parts[1]), parts[2], int(parts[3]))
+    return found
 
 
 def _by_status(chosen: bulk.Chosen) -> dict[str, int]:

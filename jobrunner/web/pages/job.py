@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from jobrunner import clock
+from jobrunner import clock, provenance, restart
 from jobrunner.models import JobModel, StatusModel, TransitionEvent
 from jobrunner.states import IN_HAND, Status
 from jobrunner.store import schema, views
@@ -20,7 +20,7 @@ from jobrunner.web.pages import asking, values
 from jobrunner.web.pages.allowed import readable
 from jobrunner.web.pages.controls import controls, elsewhere
 from jobrunner.web.pages.ending import ending
-from jobrunner.web.pages.restart import PREDECESSOR, successors
+from jobrunner.web.pages.restart import broken_step, predecessor, successors
 from jobrunner.web.pages.shown import shown
 from jobrunner.web.pages.steps import steps
 from jobrunner.web.pages.telling import told
@@ -52,6 +52,8 @@ def _context(
     marks, until = steps(database, job.id, job.first_seq, job.last_seq)
     explained = runner.explain(job.id)
     wanted = asking.text(given, "told")
+    registered, earlier = runner.knows(job.type), predecessor(database, job)
+    resumable = registered and runner.type(job.type).resumable
     return {
         "job": job, "row": shown(job), "message": told(wanted), "controls": controls(job, runner.settings, caller),
         "ending": ending(database, job, moves), "why": explained if _is_explained(job) else None,
@@ -61,9 +63,11 @@ def _context(
         "params": values.shown(job.params, whole="params" in whole),
         "result": None if seen.result is None else values.shown(seen.result, whole="result" in whole),
         "error": seen.error, "chain": taken_apart(seen.error.traceback or "") if seen.error else [],
-        "signals": _signal, "taken_apart": taken_apart,
-        "predecessor": job.tags.get(PREDECESSOR), "successors": successors(database, job.id),
-        "registered": runner.knows(job.type), "elsewhere": elsewhere(job.type), "log": None if PART in request.headers else part(runner, job.id),
+        "signals": _signal, "taken_apart": taken_apart, "channel": provenance.channel,
+        "predecessor": earlier, "successors": successors(database, job.uuid),
+        "registered": registered, "broken_step": broken_step(job, marks) if resumable else None,
+        "resume_step": job.tags.get(restart.RESUME_STEP), "tags": job.tags if earlier is None else restart.options(job)["tags"],
+        "elsewhere": elsewhere(job.type), "log": None if PART in request.headers else part(runner, job.id),
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from jobrunner import identifiers, jsontext, names
+from jobrunner import identifiers, jsontext, names, restart
 from jobrunner.errors import (
     BadInput,
     InvalidField,
@@ -25,7 +25,6 @@ from jobrunner.operations.start import Options, prepare
 from jobrunner.settings import Settings
 from jobrunner.web.pages.fields import Field
 from jobrunner.web.pages.filling import Broken, changed, filled
-from jobrunner.web.pages.restart import PREDECESSOR
 from jobrunner.web.pages.values import laid_out
 
 OPTIONS = ("title", "queue", "priority", "delay", "at", "lock_key", "tags")
@@ -35,7 +34,10 @@ _OF_PARAMS = (InvalidParams, PayloadNotEncodable, ParamsTooLarge)
 
 @dataclass
 class Starting:
-    """The form as it stands; ``errors`` are of parameters by dotted path, ``faults`` of options by name."""
+    """The form as it stands; ``errors`` are of parameters by dotted path, ``faults`` of options by name.
+
+    ``predecessor`` is the uuid of the job that is started again, ``step`` where the new one resumes.
+    """
 
     params: Any = field(default_factory=dict)
     mode: str = "form"
@@ -44,10 +46,16 @@ class Starting:
     hold: bool = False
     key: str = ""
     predecessor: str = ""
+    step: str = ""
     errors: dict[str, str] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     message: str = ""
     hint: str = ""
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The tags by which the new job names the one that is started again; none for a job of its own."""
+        return restart.links(self.predecessor, self.step) if self.predecessor else {}
 
     def refuse(self, error: BadInput) -> None:
         """Notes what an answer says is wrong."""
@@ -80,8 +88,8 @@ class Starting:
     def arguments(self) -> dict[str, Any]:
         """Returns the options as ``JobRunner.start`` takes them; raises InvalidField and InvalidTime."""
         given = {name: self._option(name) for name in OPTIONS}
-        if self.predecessor:
-            given["tags"] = (given["tags"] or {}) | {PREDECESSOR: self.predecessor}
+        if self.links:
+            given["tags"] = {**(given["tags"] or {}), **self.links}
         return given | {"hold": self.hold, "idempotency_key": self.key}
 
     def _option(self, name: str) -> Any:
@@ -92,14 +100,14 @@ class Starting:
         return int(text) if name == "priority" and _WHOLE.fullmatch(text) else text or None
 
 
-def fresh(job: JobModel | None = None) -> Starting:
-    """Returns the form for a new job, or for one like ``job``."""
+def fresh(job: JobModel | None = None, step: str = "") -> Starting:
+    """Returns the form for a new job, or for one like ``job``, which resumes at ``step`` if that is given."""
     form = Starting(key=new_key())
     if job is not None:
-        tags = [f"{name}={value}" for name, value in job.tags.items() if name != PREDECESSOR]
-        form.params, form.predecessor = dict(job.params), str(job.id)
-        form.options = {"title": job.title or "", "queue": job.queue, "tags": "\n".join(tags)}
-        form.options["priority"] = str(job.priority) if job.priority else ""
+        options = restart.options(job)
+        options["tags"] = "\n".join(f"{name}={value}" for name, value in options["tags"].items())
+        form.params, form.predecessor, form.step = dict(job.params), job.uuid, step
+        form.options = {name: str(value or "") for name, value in options.items()}
     return form
 
 
@@ -118,7 +126,7 @@ def sent(form: FormData, fields: tuple[Field, ...]) -> Starting:
         mode="json" if one.get("mode") == "json" else "form",
         options={name: one.get(f"o.{name}", "").strip() for name in OPTIONS},
         hold="o.hold" in one, key=one.get("key", "").strip()[:100] or new_key(),
-        predecessor=one.get("from", "").strip()[:40],
+        predecessor=one.get("from", "").strip()[:40], step=one.get("step", "").strip()[:128],
     )  # fmt: skip
     _take(found, texts, one, fields)
     action, _, at = one.get("do", "start").partition(" ")

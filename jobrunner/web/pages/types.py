@@ -34,10 +34,13 @@ def types(request: Request, caller: Reader) -> Response:
 
 @router.get("/types/{type:path}")
 def form(request: Request, caller: Reader, type: str) -> Response:
-    """Shows a job type, with a form that starts one; ``from`` fills it with the parameters of an earlier job."""
+    """Shows a job type, with a form that starts one; ``from`` fills it with the parameters of an earlier job.
+
+    ``step`` has the new job resume at that step of the earlier one.
+    """
     earlier = asking.text(request.query_params, "from")
     job = readable(request, caller, earlier)[1] if earlier else None
-    return _page(request, caller, _type(request, type), fresh(job))
+    return _page(request, caller, _type(request, type), fresh(job, asking.text(request.query_params, "step")))
 
 
 @router.post("/types/{type:path}")
