@@ -80,7 +80,7 @@ def shown(name: str, value: object) -> str:
         return f"`{value}`"
     if isinstance(value, float):
         return f"{value:g}" if name.endswith("_hours") else f"{value:g} s"
-    return str(value) if value != () else {"handlers": "none", "queues": "all", "labels": "none"}[name]
+    return str(value) if value != () else {"queues": "all"}.get(name, "none")
 
 
 def test_the_settings_are_those_of_the_code() -> None:

@@ -13,11 +13,12 @@ from jobrunner.version import __version__
 from jobrunner.web.api.bodies import BulkBody, ResolveBody, RetryBody, StartBody, VerbBody
 from jobrunner.web.api.starts import StartManyBody
 from jobrunner.web.api.tokens import TokenBody
+from jobrunner.web.api.workers import DrainBody
 
 REF = "#/components/schemas/{model}"
 BODIES: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (body, "validation")
-    for body in (StartBody, StartManyBody, VerbBody, RetryBody, ResolveBody, BulkBody, TokenBody)
+    for body in (StartBody, StartManyBody, VerbBody, RetryBody, ResolveBody, BulkBody, TokenBody, DrainBody)
 ]
 TAGS = (
     ("jobs", "Start jobs, list them, look at them."),

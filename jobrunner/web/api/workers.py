@@ -54,7 +54,7 @@ class WorkerModel(BaseModel):
     state: str
     lease_age: float | None
     labels: dict[str, str]
-    drain: DrainModel | None
+    drain: DrainModel | None = None
 
 
 class WorkerList(BaseModel):
@@ -100,7 +100,7 @@ for _refused in (404, 409):
 
 
 @router.post(
-    "/workers/{worker}/drain", response_model=None, responses=_DRAINED, summary="Drain a pool",
+    "/workers/{worker}/drain", response_model=None, status_code=202, responses=_DRAINED, summary="Drain a pool",
     openapi_extra=wanted(DrainBody, required=False, example=examples.NEW_KERNEL),
 )  # fmt: skip
 def drain(
