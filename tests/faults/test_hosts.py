@@ -58,9 +58,13 @@ UNHURRIED = {"JOBRUNNER_SELF_FENCE": "30", "JOBRUNNER_LEASE": "60"}
 @pytest.mark.fault("F05")
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("surroundings")
-def test_a_web_server_that_is_killed_costs_no_job_and_nothing_that_it_acknowledged(lab, tally: Any) -> None:
+def test_a_web_server_that_is_killed_costs_no_job_and_nothing_that_it_acknowledged(
+    lab, monkeypatch: pytest.MonkeyPatch, tally: Any
+) -> None:
     lab.runner.jobs()
-    server = Server(lab.store.directory, UNHURRIED, ("--no-auth",)).start()
+    for name, value in UNHURRIED.items():
+        monkeypatch.setenv(name, value)
+    server = Server(lab.store.directory, {}, ("--no-auth",)).start()
     jobs: set[int] = set()
     try:
         for round_ in range(amount(2, 100)):
