@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -102,8 +103,8 @@ class Place:
             yield store
         finally:
             if self.address is None:
-                for file in self.directory.glob(f"{name}.db*"):
-                    file.unlink()
+                for made in self.directory.glob(f"{name}.db*"):
+                    shutil.rmtree(made) if made.is_dir() else made.unlink()
             else:
                 self.address.drop_database(name)
 
