@@ -110,15 +110,17 @@ def settle(store: Store) -> None:
         cursor.execute("SELECT @@GLOBAL.innodb_max_dirty_pages_pct")
         (usual,) = cursor.fetchone()
         cursor.execute("SET GLOBAL innodb_max_dirty_pages_pct = 0")
-        for _ in range(120):
-            cursor.execute(
-                "SELECT SUM(variable_value) FROM information_schema.global_status"
-                " WHERE variable_name IN ('INNODB_BUFFER_POOL_PAGES_DIRTY', 'INNODB_HISTORY_LIST_LENGTH')"
-            )
-            if cursor.fetchone()[0] < 100:
-                break
-            time.sleep(1)
-        cursor.execute(f"SET GLOBAL innodb_max_dirty_pages_pct = {usual}")
+        try:
+            for _ in range(120):
+                cursor.execute(
+                    "SELECT SUM(variable_value) FROM information_schema.global_status"
+                    " WHERE variable_name IN ('INNODB_BUFFER_POOL_PAGES_DIRTY', 'INNODB_HISTORY_LIST_LENGTH')"
+                )
+                if cursor.fetchone()[0] < 100:
+                    break
+                time.sleep(1)  # polls
+        finally:
+            cursor.execute(f"SET GLOBAL innodb_max_dirty_pages_pct = {usual}")
 
 
 def _constraints(store: Store, cursor: Any, *, on: bool) -> None:

@@ -39,8 +39,7 @@ def _job(store: Store) -> int:
     reader = store.connect()
     job_id = runner.start("bench.sleep", {"seconds": 600}).job_id
     wait_for_line(store, reader, job_id)
-    # past its first poll for a cancel
-    time.sleep(1.2)
+    time.sleep(1.2)  # past its first poll for a cancel
     status = runner.status(job_id, limit=0)
     assert status.job is not None
     assert status.job.worker is not None

@@ -20,31 +20,7 @@ from hypothesis import strategies as st
 from jobrunner.child import plain
 from jobrunner.child.context import CancelFlag, JobContext
 from jobrunner.errors import JobCancelled
-
-
-class Sink:
-    def __init__(self) -> None:
-        self.frames: list[dict[str, Any]] = []
-
-    def send(self, frame: dict[str, Any]) -> None:
-        self.frames.append(frame)
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [frame for frame in self.frames if frame["kind"] == kind]
-
-
-@pytest.fixture
-def sink() -> Sink:
-    return Sink()
-
-
-@pytest.fixture
-def ctx(sink: Sink) -> JobContext:
-    return made(sink)
-
-
-def made(sink: Sink, cancel: CancelFlag | None = None) -> JobContext:
-    return JobContext(sink, job_id=1, uuid="u", type="t", attempt=1, fence=1, params={}, cancel=cancel)
+from tests.unit.sinks import Sink, made
 
 
 def test_nested_steps_give_their_key_and_restore_the_one_before(ctx: JobContext, sink: Sink):

@@ -11,27 +11,7 @@ import pytest
 from jobrunner.child import plain
 from jobrunner.child.context import JobContext
 from jobrunner.child.failures import describe
-
-
-class Sink:
-    def __init__(self) -> None:
-        self.frames: list[dict[str, Any]] = []
-
-    def send(self, frame: dict[str, Any]) -> None:
-        self.frames.append(frame)
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [frame for frame in self.frames if frame["kind"] == kind]
-
-
-@pytest.fixture
-def sink() -> Sink:
-    return Sink()
-
-
-@pytest.fixture
-def ctx(sink: Sink) -> JobContext:
-    return JobContext(sink, job_id=1, uuid="u", type="t", attempt=1, fence=1, params={})
+from tests.unit.sinks import Sink
 
 
 @pytest.fixture(autouse=True)

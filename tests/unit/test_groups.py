@@ -8,17 +8,7 @@ import contextlib
 import pytest
 
 from jobrunner.child.context import JobContext
-from tests.unit.test_context import Sink, made
-
-
-@pytest.fixture
-def sink() -> Sink:
-    return Sink()
-
-
-@pytest.fixture
-def ctx(sink: Sink) -> JobContext:
-    return made(sink)
+from tests.unit.sinks import Sink, made
 
 
 def test_groups_lie_in_each_other_and_change_no_step(ctx: JobContext, sink: Sink):
