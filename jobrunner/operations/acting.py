@@ -55,7 +55,8 @@ def act(database: Database, job: int | str, choose: Choice, seen: Seen | None = 
 
     def decide(row: Row) -> list[Move]:
         chosen[:] = [choose(row) if seen is None or seen.still(row) else CHANGED]
-        return [replace(chosen[0], context=facts)] if isinstance(chosen[0], Move) else []
+        step = chosen[0]
+        return [replace(step, context={**(step.context or {}), **facts})] if isinstance(step, Move) else []
 
     try:
         moved = journal.move(database, job_id, decide)
