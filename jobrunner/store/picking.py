@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -50,11 +50,16 @@ class HeldDead(Exception):
 class Picking:
     """The claim of at most ``most`` jobs, in somebody's transaction, which may have to be repeated.
 
-    ``seen`` counts the candidates there were; others may have taken some of them first.
+    ``seen`` counts the candidates there were; others may have taken some of them first. ``looks`` is called right
+    before they are read, each time: whatever was committed until then is seen.
     """
 
-    def __init__(self, worker: WorkerIdentity, appetite: Appetite, most: int, lease: float) -> None:
+    def __init__(
+        self, worker: WorkerIdentity, appetite: Appetite, most: int, lease: float,
+        looks: Callable[[], object] = lambda: None,
+    ) -> None:  # fmt: skip
         self.most, self.seen = most, 0
+        self._looks = looks
         self._worker, self._appetite, self._lease = worker, appetite, lease
         self._done: list[Claimed] = []
         self._first: str | None = None
@@ -72,6 +77,8 @@ class Picking:
         self._first, self._done = None, []
         if self.most <= 0:
             return []
+        if ids is None:
+            self._looks()
         wanted = candidates(database, connection, self._appetite, self.most) if ids is None else ids
         self.seen = len(wanted)
         rows = _locked(database, connection, wanted)

@@ -167,7 +167,7 @@ class Clerk:
         with self.guard:
             due = [post for post in self.posts if (at := post.due_at()) is not None and at <= now][:AT_ONCE]
             wanted = self._picking(now)
-            called = wanted is not None and self._pace.begin()
+            called = wanted is not None and self._pace.is_called
             self._storing = bool(due) or wanted is not None
         if due or wanted is not None:
             self._store(due, wanted, called)
@@ -193,7 +193,14 @@ class Clerk:
             return self._unsure
         if wanted == 0 or self._appetite is None:
             return None
-        return Picking(self.worker, self._appetite, min(wanted, AT_ONCE), self._settings.lease)
+        return Picking(
+            self.worker, self._appetite, min(wanted, AT_ONCE), self._settings.lease, self._looks
+        )  # fmt: skip
+
+    def _looks(self) -> None:
+        """Takes every call up to now as answered: what it was for is committed, and read next."""
+        with self.guard:
+            self._pace.begin()
 
     def _store(self, due: Sequence[Post], wanted: Picking | None, called: bool) -> None:
         ids = None
@@ -220,7 +227,8 @@ class Clerk:
             self._unsure = wanted
             return self._wait_a_little()
         self._pause, self._unsure = 0.0, None
-        self._stored_at = clock.monotonic()
+        if shares or claimed:
+            self._stored_at = clock.monotonic()
         if wanted is not None:
             self._seat(claimed)
             self._found(len(claimed), wanted.seen, wanted.most)
@@ -276,6 +284,9 @@ class Clerk:
         pulse = None if self._database.path is not None else self._member.pulse
         made = [Post(one, self._settings, self._mask, self.guard, pulse) for one in claimed]
         with self.guard:
+            if not self.posts:
+                # their rows have just been read
+                self._poll_at = clock.monotonic() + self._settings.poll_cancel
             self.posts.update(made)
             self._claimed += made
             self._seats -= len(made)

@@ -24,10 +24,9 @@ class Pace:
         """Makes it now: somebody says that there is something."""
         self.at, self._pause, self.is_called = 0.0, self._least, True
 
-    def begin(self) -> bool:
-        """Notes that a look begins; True when somebody has called for it. A call from now on is for the next one."""
-        called, self.is_called = self.is_called, False
-        return called
+    def begin(self) -> None:
+        """Notes that a look begins: it answers the calls so far, and a call from now on is for the next one."""
+        self.is_called = False
 
     def expect(self, seconds: float) -> None:
         """Makes it so many seconds from now at the latest, for something is due then."""

@@ -46,7 +46,8 @@ def test_a_ring_ends_the_rest():
     for _ in range(8):
         one.found(0, 0, 4)
     one.hurry()
-    assert one.at <= clock.now and one.begin()
+    assert one.at <= clock.now and one.is_called
+    one.begin()
     one.found(0, 0, 4)
     assert round(one.at - clock.now, 3) == 0.05
 
@@ -64,9 +65,11 @@ def test_what_is_expected_is_looked_for_when_it_is_due():
 
 def test_a_call_is_for_the_look_that_begins_next():
     one, _ = pace()
-    assert not one.begin()
+    assert not one.is_called
     one.hurry()
-    assert one.begin() and not one.begin()
+    assert one.is_called
+    one.begin()
+    assert not one.is_called
 
 
 @pytest.mark.parametrize("found", [(0, 0, 4), (1, 1, 4), (1, 4, 4)])
@@ -75,4 +78,4 @@ def test_a_call_that_comes_during_a_look_is_not_answered_by_what_that_look_finds
     one.begin()
     one.hurry()
     one.found(*found)
-    assert one.at <= clock.now and one.begin()
+    assert one.at <= clock.now and one.is_called
