@@ -52,8 +52,12 @@ def test_the_overview_shows_failures_what_ended_and_who_waits_for_a_person(
     runner.run(job)
     page = browser.get("/")
     assert f"/jobs/{job}" in page.links
-    table = page.main.one("figure", **{"aria-labelledby": "f-throughput"}).one("table")
-    assert [cell.text for cell in table.all("td", class_="num")][:3] == ["0", "1", "0"]
+    table = page.main.one("details", class_="numbers").one("table")
+    numbers = [cell.text for cell in table.all("td", class_="num")]
+    assert numbers[:3] == ["0", "1", "0"] and numbers[3] == numbers[4] != "–"
+    drawn = page.main.one("figure", **{"aria-labelledby": "f-throughput"})
+    assert [title.text[-8:] for title in drawn.all("title")] == ["1 failed"]
+    assert [path.attrs["class"] for path in drawn.all("path")] == ["rule", "k-failed"]
     for count, told in ((1, "1 error line"), (2, "2 error lines")):
         sql(f"UPDATE jobrunner_job SET error_count = {count}")
         assert browser.get("/").main.all("ul", class_="brief")[0].text.endswith(told)
