@@ -193,14 +193,8 @@ class Clerk:
             return self._unsure
         if wanted == 0 or self._appetite is None:
             return None
-        return Picking(
-            self.worker, self._appetite, min(wanted, AT_ONCE), self._settings.lease, self._looks
-        )  # fmt: skip
-
-    def _looks(self) -> None:
-        """Takes every call up to now as answered: what it was for is committed, and read next."""
-        with self.guard:
-            self._pace.begin()
+        most, lease = min(wanted, AT_ONCE), self._settings.lease
+        return Picking(self.worker, self._appetite, most, lease, self._pace.begin)
 
     def _store(self, due: Sequence[Post], wanted: Picking | None, called: bool) -> None:
         ids = None

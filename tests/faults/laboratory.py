@@ -24,8 +24,6 @@ from tests.stores import Store
 from tests.worker.workbed import Work, is_gone
 
 LEASE = 2.0
-# of a job whose worker gave it back, and which a sweep had run again: one launch by whoever sweeps first
-GIVEN_BACK = ["create", "claim", "interrupt", "claim", "succeed"]
 ENDS = ("succeeded", "failed", "cancelled", "stopped")
 TIMING: dict[str, Any] = {
     "heartbeat": 0.3, "lease": LEASE, "self_fence": 1.4, "unsafe_timing": True, "lost_backoff": 0.2,
@@ -89,6 +87,17 @@ class Laboratory(Work):
             " AND trigger_name <> 'admit' ORDER BY seq"
         )
         return [str(row[0]) for row in rows]
+
+    def was_given_back(self, job: int) -> bool:
+        """True when the job's worker gave it back and a sweep had it run again, to its end.
+
+        The second worker gives it back too where a busy machine lets it say nothing for as long as a lease lasts.
+        """
+        told = self.triggers(job)
+        back = told.count("interrupt")
+        assert back and told == ["create", *["claim", "interrupt"] * back, "claim", "succeed"]
+        assert 2 <= self.starts() <= self.claims() == back + 1
+        return True
 
     def heal(self, job: int, run: Callable[[], object] = lambda: None, timeout: float = 90) -> str:
         """Sweeps as a machine's timer does, and has what waits ``run``, until the job has ended; returns how."""
