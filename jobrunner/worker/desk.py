@@ -23,7 +23,7 @@ from jobrunner.worker.spool import Spool
 from jobrunner.worker.verdict import Outcome, Said
 from jobrunner.worker.writer import Writer
 
-_REFUSED_LINES = 200
+_REFUSED_LINES, _LOOK = 200, 0.5
 
 
 def identity(
@@ -87,15 +87,17 @@ class Desk:
         self.writer = Writer(database, claimed, worker.id, self.spool, self.intake, settings, wake)
         self._actor, self._worker_id, self._database = worker.actor, worker.id, database
 
-    def conclude(self, outcome: Outcome) -> str | None:
-        """Stores the end of the attempt, however long the database takes.
+    def conclude(self, outcome: Outcome, *, leaves: Callable[[], bool] = lambda: False) -> str | None:
+        """Stores the end of the attempt, however long the database takes, or until this process ``leaves`` all the same.
 
-        Returns the status in which it left the job; None when another worker holds it.
+        Returns the status in which it left the job; None when another worker holds it, or nothing is stored.
         """
         writer, chance = self.writer, identifiers.chance()
         self.intake.say_what_was_left_out()
         writer.finish(lambda row, lines: verdict.decide(row, outcome, self._actor, lines, chance=chance))
-        writer.over.wait()
+        while not writer.over.wait(_LOOK):
+            if leaves():
+                return None
         return writer.status
 
     def keep_refused(self, outcome: Outcome | None) -> None:

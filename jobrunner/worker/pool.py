@@ -27,13 +27,12 @@ from jobrunner.worker.post import Post
 from jobrunner.worker.slot import Slot
 from jobrunner.worker.turns import Turn
 from jobrunner.worker.verdict import Cause, Outcome, Said
-from jobrunner.worker.waking import Waker
+from jobrunner.worker.waking import INSISTED, Waker
 
 EXEC = "jobrunner.exec"
 SWEEP_EVERY = 2.0
 _NURSERY_PAUSES = (0.0, 0.5, 2.0, 5.0, 15.0)
 _LONG = 3600.0
-_HURRIED = 3
 _MOST_TRIES = 3
 
 
@@ -106,12 +105,12 @@ class Pool:
             if self._clerk.crashed is not None:
                 _say(f"The thread that writes to the database has failed:\n{self._clerk.crashed}")
                 return 1
-            if self._endings >= _HURRIED or self._is_hopeless():
+            if self._endings >= INSISTED or self._is_hopeless():
                 return 1
         self._supervisor.tell("STOPPING=1")
         while not self._clerk.close(0.1):
             self._heed_signals()
-            if self._endings >= _HURRIED:
+            if self._endings >= INSISTED:
                 return 1
         return 1 if self._clerk.crashed else 0
 

@@ -17,7 +17,7 @@ from jobrunner.worker.desk import Desk, identity
 from jobrunner.worker.healing import Healing
 from jobrunner.worker.minder import Minder
 from jobrunner.worker.nursery import Child
-from jobrunner.worker.waking import Waker
+from jobrunner.worker.waking import INSISTED, Waker
 
 GOOD_ENDS = ("succeeded", "cancelled")
 LONGEST_SLEEP = 60.0
@@ -28,7 +28,8 @@ def mind(order: dict[str, Any], child: Child) -> int:
     """Minds ``child`` through the job of ``order``; returns the exit code of the worker.
 
     When the job has ended, a detached worker launches its next attempt, if there is to be one, and
-    what else waits for a process here.
+    what else waits for a process here. A worker that cannot store the end leaves at the third signal; the job is then
+    recovered like that of any other worker that has died.
     """
     settings = Settings.from_order(order["settings"])
     waker = Waker()
@@ -46,7 +47,9 @@ def mind(order: dict[str, Any], child: Child) -> int:
     if order["kind"] == "detached":
         healing.start()
     outcome = minder.mind(waker)
-    status = None if outcome is None else desk.conclude(outcome)
+    status = None
+    if outcome is not None:
+        status = desk.conclude(outcome, leaves=lambda: waker.ending >= INSISTED)
     if desk.writer.superseded:
         desk.keep_refused(outcome)
     if status == Status.SCHEDULED and claimed.launcher == "detached":

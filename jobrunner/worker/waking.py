@@ -6,6 +6,8 @@ import os
 import signal
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
+# so many signals say that a process is to end whatever is not stored yet
+INSISTED = 3
 
 
 class Waker:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 
 import pytest
 
 from jobrunner import JobRunner
+from jobrunner.worker.waking import INSISTED
 from tests.worker.workbed import Work, children_of, is_gone
 
 
@@ -53,6 +55,21 @@ def test_a_users_own_transaction_does_not_stop_the_job(sqlite_url, work, eventua
         eventually(lambda: not children_of(worker))
     assert work.ended(job).job.status == "succeeded"
     assert work.lines(job, "stdout") == [str(number) for number in range(30)]
+
+
+def test_a_worker_that_cannot_store_an_end_leaves_when_it_is_told_three_times(sqlite_url, work, eventually):
+    job = work.start("n.counting", {"n": 30, "pause": 0.02})
+    worker = work.running(job)
+    with locked(sqlite_url):
+        eventually(lambda: not children_of(worker))
+        for _ in range(INSISTED - 1):
+            os.kill(worker, signal.SIGTERM)
+            assert not is_gone(worker)
+        # signals that come at once may count as one
+        eventually(lambda: is_gone(worker) or os.kill(worker, signal.SIGTERM))
+    assert work.status(job) == "running"
+    work.runner.reaper().once()
+    assert work.status(job) == "parked"
 
 
 def test_what_a_full_spool_dropped_is_counted_in_its_place(sqlite_url, sql, eventually):
