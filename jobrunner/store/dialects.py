@@ -24,14 +24,15 @@ class Dialect:
     """How one kind of database is spoken to.
 
     ``clock`` is an SQL expression for the moment at which a row lock was got, in our own sessions; ``present``
-    one for the moment of the statement in anybody's session (both None where the host's clock is
-    the database's). ``lock`` makes a SELECT take the row lock, ``lock_free`` only locks that are free, ``on_connect`` is what every new
+    one for the moment of the statement in anybody's session, ``hence`` one for so many ``:seconds`` later (all None
+    where the host's clock is the database's). ``lock`` makes a SELECT take the row lock, ``lock_free`` only locks that are free, ``on_connect`` is what every new
     connection is told.
     """
 
     name: str
     clock: str | None
     present: str | None
+    hence: str | None
     lock: str
     lock_free: str
     on_connect: tuple[str, ...]
@@ -44,6 +45,7 @@ SQLITE = Dialect(
     name="sqlite",
     clock=None,
     present=None,
+    hence=None,
     lock="",
     lock_free="",
     # FULL: what was committed survives a power cut in WAL mode too
@@ -57,6 +59,7 @@ MYSQL = Dialect(
     # SYSDATE is the moment itself; UTC_TIMESTAMP is when the statement began to wait for the lock
     clock="SYSDATE(6)",
     present="UTC_TIMESTAMP(6)",
+    hence="UTC_TIMESTAMP(6) + INTERVAL :seconds SECOND",
     lock=" FOR UPDATE",
     lock_free=" FOR UPDATE SKIP LOCKED",
     on_connect=(
@@ -76,6 +79,7 @@ POSTGRESQL = Dialect(
     name="postgresql",
     clock="clock_timestamp()",
     present="clock_timestamp()",
+    hence="clock_timestamp() + make_interval(secs => :seconds)",
     lock=" FOR UPDATE",
     lock_free=" FOR UPDATE SKIP LOCKED",
     on_connect=(

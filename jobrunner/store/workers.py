@@ -110,12 +110,14 @@ def beat(database: Database, worker_id: str, lease: float, load: Load = NOT_KNOW
     """Renews a worker's lease for ``lease`` seconds from the database's present moment; returns what stands on its row."""
 
     def work(connection: Connection) -> Heard:
-        now = database.now(connection)
-        bound = {
-            "id": worker_id, "now": clock.db_text(now), "until": clock.db_text(clock.shift(now, lease)),
-            "memory_bytes": load.memory_bytes, "cpu_percent": load.cpu_percent,
-        }  # fmt: skip
-        renewed = connection.execute(_BEAT, bound).rowcount
+        bound = {"id": worker_id, "memory_bytes": load.memory_bytes, "cpu_percent": load.cpu_percent}
+        if database.dialect.present is None:
+            now = database.now(connection)
+            bound |= {"now": clock.db_text(now), "until": clock.db_text(clock.shift(now, lease))}
+        else:
+            bound |= {"seconds": lease}
+        beat = _beat(database.dialect.present or ":now", database.dialect.hence or ":until")
+        renewed = connection.execute(beat, bound).rowcount
         known = connection.execute(_ASKED, {"id": worker_id}).mappings().first()
         if known is None:
             return Heard(lives=False)
@@ -234,10 +236,16 @@ _INSERT_WORKER = text(
 _INSERT_LEASE = text(
     "INSERT INTO jobrunner_lease (name, holder, beats, heartbeat_at, lease_until) VALUES (:id, :id, 1, :now, :until)"
 )
-_BEAT = text(
-    "UPDATE jobrunner_lease SET beats = beats + 1, heartbeat_at = :now, lease_until = :until,"
-    " memory_bytes = :memory_bytes, cpu_percent = :cpu_percent WHERE name = :id"
-)
+
+
+@lru_cache
+def _beat(now: str, until: str) -> TextClause:
+    return text(
+        f"UPDATE jobrunner_lease SET beats = beats + 1, heartbeat_at = {now}, lease_until = {until},"
+        " memory_bytes = :memory_bytes, cpu_percent = :cpu_percent WHERE name = :id"
+    )
+
+
 _ASKED = text("SELECT stopped_at, drain_at, drain_by, drain_reason FROM jobrunner_worker WHERE id = :id")
 _DRAIN = text(
     "UPDATE jobrunner_worker SET status = 'draining', drain_at = :now, drain_by = :by, drain_reason = :reason"

@@ -10,5 +10,11 @@ REDUNDANT: dict[tuple[str, str], str] = {
         "store/journal.py",
         'name not in ("job_id", "attempt", "fence")',
     ): "leaves out of SET what WHERE says already",
-    ("store/picking.py", "available_at <= :now"): "lets the index find what is due; Appetite.takes decides",
+    (
+        "store/picking.py",
+        "available_at <= {moment}",
+    ): "lets the index find what is due; Appetite.takes decides",
+    ("store/picking.py", "q.status = '{Status.QUEUED}'"): "spares a look at what is due, which decides",
+    ("store/picking.py", "s.status = '{Status.SCHEDULED}'"): "spares a look at what is due, which decides",
+    ("store/picking.py", "s.available_at <= {moment}"): "spares a look at what is due, which decides",
 }
