@@ -17,6 +17,8 @@ from jobrunner.web.api import audit, metrics
 from tests.commandline import CommandLine
 from tests.conftest import poll
 from tests.operations.places import put
+from tests.store.tampering import tamper
+from tests.stores import Store
 
 SAMPLE = re.compile(r'[a-z_]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"(?:,[a-z]+="(?:[^"\\\n]|\\.)*")*\})? [0-9.e+-]+')
 
@@ -51,7 +53,17 @@ def test_the_ledger_is_verified_and_exported(client: TestClient, runner: JobRunn
     found = client.get("/api/audit/verify").json()
     assert found["ok"] is False and {one["job_id"] for one in found["findings"]} == {job}
     assert client.get(f"/api/audit/verify?job={other}").json()["ok"] is True
-    assert client.get("/api/audit/verify?job=999999").status_code == 404
+    assert client.get("/api/audit/verify?job=999999").json()["code"] == "job_not_found"
+
+
+def test_what_a_job_that_is_gone_has_left_behind_is_named(
+    client: TestClient, runner: JobRunner, store: Store
+) -> None:
+    job = put(runner, "failed")
+    tamper(store, f"DELETE FROM jobrunner_job WHERE id = {job}")
+    answer = client.get(f"/api/audit/verify?job={job}")
+    assert (answer.status_code, answer.json()["ok"]) == (200, False)
+    assert [(found["kind"], found["job_id"]) for found in answer.json()["findings"]] == [("orphan_rows", job)]
 
 
 @pytest.mark.databases("sqlite")
