@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from jobrunner import clock, identifiers
 from jobrunner.states import Status, is_held
-from jobrunner.store import claims, journal, workers
+from jobrunner.store import claims, journal, waiting, workers
 from jobrunner.store.claims import Claimed
 from jobrunner.store.database import Database, Reading, Row
 from jobrunner.store.journal import JOB_COLUMNS
@@ -106,13 +106,10 @@ def _is_ours(database: Database, connection: Connection, claimed: Claimed) -> bo
 
 
 def due(database: Database, appetite: Appetite, most: int) -> list[int]:
-    """Returns the ids of at most ``most`` jobs that can be claimed, best first; never writes.
-
-    Where no job waits, as mostly when nobody has called for a look, that costs one statement.
-    """
+    """Returns the ids of at most ``most`` jobs that can be claimed, best first; never writes."""
 
     def work(connection: Connection) -> list[int]:
-        waits = connection.execute(_waits(database.dialect.present), _moment(database)).scalar()
+        waits = waiting.any_waits(database, connection)
         return candidates(database, connection, appetite, most) if waits else []
 
     return database.read(work)
@@ -129,7 +126,7 @@ def candidates(database: Database, connection: Connection, appetite: Appetite, m
     for queue in appetite.queues or _queues(connection):
         found += _of_queue(connection, now, names, values | {"queue": queue}, appetite, most)
     late = _late(now, names, database.dialect.present)
-    rows = _read(connection, late, values | _moment(database) | {"n": max(_DUE, most)})
+    rows = _read(connection, late, values | waiting.values(database) | {"n": max(_DUE, most)})
     found += [_rank(row) for row in rows if appetite.takes(row)]
     return [job_id for _, job_id in sorted(found)[:most]]
 
@@ -201,30 +198,12 @@ def _page(now: str, types: tuple[str, ...], further: bool) -> Reading:
 
 @lru_cache(maxsize=64)
 def _late(now: str, types: tuple[str, ...], present: str | None) -> Reading:
-    moment = _once(present)
+    moment = waiting.moment(present)
     statement = text(
         f"SELECT {', '.join(_SEEN)}, {now} AS clock FROM jobrunner_job WHERE status = '{Status.SCHEDULED}'"
         f" AND available_at <= {moment} AND type IN ({_names(types)}) ORDER BY available_at LIMIT :n"
     )
     return Reading(statement, (*_SEEN, "clock"))
-
-
-@lru_cache
-def _waits(present: str | None) -> TextClause:
-    moment = _once(present)
-    return text(
-        f"SELECT EXISTS (SELECT 1 FROM jobrunner_job q WHERE q.status = '{Status.QUEUED}') OR EXISTS (SELECT 1"
-        f" FROM jobrunner_job s WHERE s.status = '{Status.SCHEDULED}' AND s.available_at <= {moment})"
-    )
-
-
-def _once(present: str | None) -> str:
-    # a subquery is worked out once, so that PostgreSQL finds the moment in an index although its clock goes on
-    return ":now" if present is None else f"(SELECT {present})"
-
-
-def _moment(database: Database) -> Row:
-    return {} if database.dialect.present is not None else {"now": clock.db_text(clock.now())}
 
 
 @lru_cache(maxsize=256)

@@ -9,6 +9,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.engine import Connection
 
 from jobrunner import clock
+from jobrunner.store import waiting
 from jobrunner.store.database import Database, Row, plain
 
 # seconds in which a database that is well answers
@@ -99,15 +100,21 @@ class Heard:
     """What a worker learns by its heartbeat.
 
     ``lives`` is False when it has ended or was held dead meanwhile: its jobs are being taken away, and it may claim no
-    other. ``drain`` is the request to end in order, if there is one.
+    other. ``drain`` is the request to end in order, if there is one; ``waits`` whether any job waits, None unless asked.
     """
 
     lives: bool
     drain: Drain | None = None
+    waits: bool | None = None
 
 
-def beat(database: Database, worker_id: str, lease: float, load: Load = NOT_KNOWN) -> Heard:
-    """Renews a worker's lease for ``lease`` seconds from the database's present moment; returns what stands on its row."""
+def beat(
+    database: Database, worker_id: str, lease: float, load: Load = NOT_KNOWN, *, looks: bool = False
+) -> Heard:
+    """Renews a worker's lease for ``lease`` seconds from the database's present moment; returns what stands on its row.
+
+    A worker that ``looks`` hears also whether any job waits.
+    """
 
     def work(connection: Connection) -> Heard:
         bound = {"id": worker_id, "memory_bytes": load.memory_bytes, "cpu_percent": load.cpu_percent}
@@ -118,12 +125,14 @@ def beat(database: Database, worker_id: str, lease: float, load: Load = NOT_KNOW
             bound |= {"seconds": lease}
         beat = _beat(database.dialect.present or ":now", database.dialect.hence or ":until")
         renewed = connection.execute(beat, bound).rowcount
-        known = connection.execute(_ASKED, {"id": worker_id}).mappings().first()
+        asked = _asked(waiting.condition(database.dialect.present) if looks else "NULL")
+        values = waiting.values(database) if looks else {}
+        known = connection.execute(asked, {"id": worker_id} | values).mappings().first()
         if known is None:
             return Heard(lives=False)
         row = plain(known)
         lives = renewed == 1 and row["stopped_at"] is None
-        return Heard(lives, drain_of(row))
+        return Heard(lives, drain_of(row), bool(row["waits"]) if looks else None)
 
     return database.write(work)
 
@@ -246,7 +255,13 @@ def _beat(now: str, until: str) -> TextClause:
     )
 
 
-_ASKED = text("SELECT stopped_at, drain_at, drain_by, drain_reason FROM jobrunner_worker WHERE id = :id")
+@lru_cache
+def _asked(waits: str) -> TextClause:
+    return text(
+        f"SELECT stopped_at, drain_at, drain_by, drain_reason, {waits} AS waits FROM jobrunner_worker WHERE id = :id"
+    )
+
+
 _DRAIN = text(
     "UPDATE jobrunner_worker SET status = 'draining', drain_at = :now, drain_by = :by, drain_reason = :reason"
     " WHERE id = :id AND kind = 'pool' AND stopped_at IS NULL AND drain_at IS NULL"

@@ -314,15 +314,13 @@ class Clerk:
 
     def _beat(self) -> None:
         asked = self.drain
-        lives = self._member.beat()
+        # an idle pool looks for jobs by the way
+        done = self._member.beat(looks=self._may_pick() and not self.posts)
+        if self._member.nothing_waits:
+            self._found(0, 0, 1)
         if self.drain is not asked:
             self._wake()
-        if lives:
-            return
-        try:
-            # what it holds is taken from it job by job
-            self._member.join_anew()
-        except StoreError:
+        if not done:
             self._wait_a_little()
 
     def _lose(self, post: Post) -> None:

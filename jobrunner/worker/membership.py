@@ -15,11 +15,15 @@ from jobrunner.worker.pulse import Pulse
 
 
 class Membership:
-    """Who this process is as a worker, and since when it may believe so; ``drain`` is set once it was asked to end."""
+    """Who this process is as a worker, and since when it may believe so.
+
+    ``drain`` is set once it was asked to end, ``nothing_waits`` when its last heartbeat has heard so.
+    """
 
     def __init__(self, database: Database, settings: Settings, worker: WorkerIdentity) -> None:
         self.worker = worker
         self.drain: Drain | None = None
+        self.nothing_waits = False
         self._database, self._settings, self._meter = database, settings, Meter()
         self.pulse = self._new_pulse()
 
@@ -28,24 +32,32 @@ class Membership:
         self.pulse = self._new_pulse()
         workers.join(self._database, self.worker, self._settings.lease)
 
-    def join_anew(self) -> None:
-        """Goes on under a new id, for others have held this worker dead; raises a StoreError."""
-        self.worker = replace(self.worker, id=identifiers.uuid7())
-        self.join()
+    def beat(self, *, looks: bool) -> bool:
+        """Sends a heartbeat; one that does not come through is sent again. If it ``looks``, ``nothing_waits`` may be set.
 
-    def beat(self) -> bool:
-        """Sends a heartbeat; False when others have held this worker dead. One that does not come through is sent again."""
+        A worker that others have held dead goes on under a new id, for what it holds is taken from it job by job; False
+        when that could not be stored.
+        """
+        self.nothing_waits = False
         began = clock.monotonic()
         self.pulse.sent(began)
         try:
-            heard = workers.beat(self._database, self.worker.id, self._settings.lease, self._meter.read())
+            heard = workers.beat(
+                self._database, self.worker.id, self._settings.lease, self._meter.read(), looks=looks
+            )
         except StoreError:
             self.pulse.failed(began)
             return True
-        self.drain = self.drain or heard.drain
+        self.drain, self.nothing_waits = self.drain or heard.drain, heard.waits is False
         if heard.lives:
             self.pulse.stored(began)
-        return heard.lives
+            return True
+        self.worker = replace(self.worker, id=identifiers.uuid7())
+        try:
+            self.join()
+        except StoreError:
+            return False
+        return True
 
     def retire(self) -> None:
         """Notes that the worker has ended in order; where that cannot be stored its lease runs out instead."""

@@ -14,7 +14,10 @@ REDUNDANT: dict[tuple[str, str], str] = {
         "store/picking.py",
         "available_at <= {moment}",
     ): "lets the index find what is due; Appetite.takes decides",
-    ("store/picking.py", "q.status = '{Status.QUEUED}'"): "spares a look at what is due, which decides",
-    ("store/picking.py", "s.status = '{Status.SCHEDULED}'"): "spares a look at what is due, which decides",
-    ("store/picking.py", "s.available_at <= {moment}"): "spares a look at what is due, which decides",
+    ("store/waiting.py", "q.status = '{Status.QUEUED}'"): "spares a look at what is due, which decides",
+    ("store/waiting.py", "s.status = '{Status.SCHEDULED}'"): "spares a look at what is due, which decides",
+    (
+        "store/waiting.py",
+        "s.available_at <= {moment(present)}",
+    ): "spares a look at what is due, which decides",
 }

@@ -37,13 +37,18 @@ def silence(server: Server) -> Iterator[None]:
     """Has every process of a server stand still: its connections stay open, and nothing is answered."""
     assert server.pid is not None
     everyone = [server.pid, *(one.pid for one in processes.descendants(server.pid))]
-    for pid in everyone:
-        os.kill(pid, signal.SIGSTOP)
+    _signal(everyone, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in everyone:
-            os.kill(pid, signal.SIGCONT)
+        _signal(everyone, signal.SIGCONT)
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        # PostgreSQL's helpers come and go
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 @SERVERS
