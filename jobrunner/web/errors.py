@@ -102,7 +102,9 @@ def wants_page(request: Request) -> bool:
 def _page(request: Request, error: JobRunnerError, told: dict[str, Any], headers: dict[str, str]) -> Response:
     if isinstance(error, Unauthorized):
         return RedirectResponse(_login(request), 303)
-    response = page(request, caller(request), "error.html", status=status_of(error), error=told)
+    status = status_of(error)
+    again = status == 503 and request.method == "GET"
+    response = page(request, caller(request), "error.html", status=status, error=told, again=again)
     response.headers.update(headers)
     return response
 

@@ -13,6 +13,7 @@ import jobrunner.web
 from jobrunner import JobRunner
 from jobrunner.states import EDGES, Status
 from jobrunner.web import create_app
+from jobrunner.web.templating import PART
 from tests.conftest import poll
 from tests.web.markup import Browser, Page
 
@@ -91,6 +92,9 @@ def test_the_audit_says_whether_the_ledger_holds(browser: Browser, runner: JobRu
     page = browser.send_get("/audit", verify="yes")
     assert "holds" in page.main.one("p", role="status").text
     assert browser.send_get("/audit", verify="yes", job=str(job)).main.one("p", class_="good")
+    # who only brings an open page's rows up to date reads no ledger for it
+    part = browser.client.get("/audit?verify=yes", headers={"Accept": "text/html", PART: "1"})
+    assert part.status_code == 200 and "holds" in page.main.text and "holds" not in Page(part).main.text
 
 
 @pytest.mark.databases("sqlite")

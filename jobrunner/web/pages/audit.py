@@ -22,7 +22,7 @@ from jobrunner.web.caller import Caller, Reader
 from jobrunner.web.house import house
 from jobrunner.web.pages import asking
 from jobrunner.web.pages.allowed import readable
-from jobrunner.web.templating import page
+from jobrunner.web.templating import PART, page
 
 router = APIRouter(include_in_schema=False)
 ROWS, MOST_FINDINGS = 100, 500
@@ -48,6 +48,8 @@ def audit(request: Request, caller: Reader) -> Response:
         job_id, actor, _known(given, "trigger", list(Trigger)), _known(given, "to", list(Status)),
         _known(given, "channel", list(provenance.CHANNELS)), batch,
     )  # fmt: skip
+    # a page that brings its rows up to date keeps the verdict that it has
+    verifies = asking.text(given, "verify") == "yes" and PART not in request.headers
     # a list of everybody's moves is for those who may see every job
     closed = house(request).security.authorize is not None and job_id is None
     found = moves.Moves([], None) if closed else moves.latest(database, wanted, before, ROWS)
@@ -59,7 +61,7 @@ def audit(request: Request, caller: Reader) -> Response:
             "job": job, "actor": actor, "trigger": wanted.trigger_name, "to": wanted.to_status, "channel": wanted.channel,
             "batch": batch,
         },
-        paged=bool(given.get("next")), **_verdict(request, caller, job_id, asking.text(given, "verify") == "yes"),
+        paged=bool(given.get("next")), **_verdict(request, caller, job_id, verifies),
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ const one = (selector, from = document) => from?.querySelector(selector);
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 export const on = (name, act, first) => document.addEventListener(name, act, first);
 export const announce = (name, detail) => document.dispatchEvent(new CustomEvent(`jobrunner:${name}`, { detail }));
+const HTML = { Accept: "text/html" };
+const parsed = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/html");
 const make = (name, text = "") => Object.assign(document.createElement(name), { textContent: text });
 
 // times
@@ -25,14 +27,20 @@ function ago(seconds) {
 
 export function lasting(seconds) {
   const s = Math.max(0, floor(seconds));
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${floor(s / 60)} min ${two(s % 60)} s`;
-  if (s < 86400) return `${floor(s / 3600)} h ${two(floor((s % 3600) / 60))} min`;
-  return `${floor(s / 86400)} d ${floor((s % 86400) / 3600)} h`;
+  const [m, h, d] = [60, 3600, 86400].map((unit) => floor(s / unit));
+  if (!m) return `${s} s`;
+  if (!h) return `${m} min ${two(s % 60)} s`;
+  return d ? `${d} d ${h % 24} h` : `${h} h ${two(m % 60)} min`;
 }
 
+// what would reorder or hide text is shown, as the server shows it
+const visible = (text) => text.replace(/[^\P{Cc}\t\n]|[\p{Bidi_C}\u200b\u2028\u2029\ufeff]/gu, (c) => {
+  const code = c.charCodeAt().toString(16);
+  return code[2] ? `\\u${code.padStart(4, 0)}` : `\\x${code.padStart(2, 0)}`;
+});
+
 function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  if (node && node.textContent !== text) node.textContent = text;
 }
 
 function tick() {
@@ -46,7 +54,7 @@ function tick() {
 function localise(from) {
   for (const node of all("time:not(.ago, .since, .t)", from)) {
     const date = new Date(node.dateTime);
-    if (Number.isNaN(date.getTime())) continue;
+    if (isNaN(date)) continue;
     setText(node, node.classList.contains("hm") ? local(date).slice(0, -3) : local(date));
   }
 }
@@ -58,7 +66,7 @@ let due = 0, waiting = 0, busy = false, again = false;
 // What somebody did to a region: how each thing in it is known, and what of it stays.
 const KEPT = [
   ["details", (node, n) => node.id || one("summary", node)?.textContent || n, ["open"]],
-  ["input[type=checkbox][name=ids]", (box) => box.value, ["checked"]],
+  ["input[type=checkbox]", (box) => box.name + box.value, ["checked"]],
   [".scroll, pre", (_, n) => n, ["scrollLeft", "scrollTop"]],
 ];
 const state = (region) => KEPT.map(([selector, key, names]) => new Map(all(selector, region).map((node, n) => [key(node, n), names.map((name) => node[name])])));
@@ -94,21 +102,25 @@ async function refresh() {
   if (busy) return void (again = true);
   busy = true;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Jobrunner-Part": "1" } });
+    const answer = await fetch(location.href, { headers: { ...HTML, "X-Jobrunner-Part": "1" } });
     if (answer.redirected && answer.url.includes("/login")) return location.reload();
     if (!answer.ok) throw new Error(answer.status);
-    swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    swap(await parsed(answer));
     banner("");
     due = Date.now() + 1000;
   } catch (error) {
-    banner(`${WHY[error.message] ?? "The server cannot be reached."} This page stays as it was, and goes on by itself.`);
-    due = Date.now() + 3000;
+    away(error.message);
     again = true;
   } finally {
     busy = false;
     if (again) soon();
     again = false;
   }
+}
+
+function away(status) {
+  banner(`${WHY[status] ?? "The server cannot be reached."} This page stays as it was, and goes on by itself.`);
+  due = Date.now() + 3000;
 }
 
 function soon(pause = 0) {
@@ -174,29 +186,26 @@ function course({ percent, text, current, total, step }) {
     setText(one("[data-percent]"), `${Math.round(percent ?? 0)} %`);
   }
   const place = step?.index ? `${step.index}${step.total ? `/${step.total}` : ""} ` : "";
-  if (step && one("[data-step]")) setText(one("[data-step]"), place + (step.label ?? step.key));
+  if (step) setText(one("[data-step]"), visible(place + (step.label ?? step.key)));
   const count = total ? ` ${(current ?? 0).toLocaleString("en")} of ${total.toLocaleString("en")}` : "";
-  if (one("[data-text]")) setText(one("[data-text]"), `${text ?? ""}${count}`);
+  setText(one("[data-text]"), visible(`${text ?? ""}${count}`));
 }
 
 // dialogs
 async function ask(link) {
-  try {
-    const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const body = one("[data-dialog-body]", page);
-    if (!body) throw new Error("no dialog");
-    const box = make("dialog");
-    box.ariaLabel = one("h1", body).textContent;
-    box.append(body);
-    box.addEventListener("close", () => box.remove());
-    document.body.append(box);
-    dress(box);
-    box.showModal();
-    one("input:not([type=hidden])", box)?.focus();
-  } catch {
-    location.href = link.href;
-  }
+  const answer = await fetch(link.href, { headers: HTML }).catch(() => ({}));
+  const { status = 0 } = answer;
+  if (!status || status === 503) return away(status), soon();
+  const body = one("[data-dialog-body]", await parsed(answer));
+  if (!body) return location.assign(link.href);
+  const box = make("dialog");
+  box.ariaLabel = one("h1", body).textContent;
+  box.append(body);
+  box.addEventListener("close", () => box.remove());
+  document.body.append(box);
+  dress(box);
+  box.showModal();
+  one("input:not([type=hidden])", box)?.focus();
 }
 
 // keyboard
@@ -211,21 +220,23 @@ function move(step) {
 }
 
 on("keydown", (event) => {
+  const { key, target } = event;
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || html.dataset.keys === "off") return;
-  if (event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog")) return;
+  if (target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog")) return;
   const row = current();
   const click = (selector) => () => one(selector)?.click();
-  const does = chord > Date.now() ? { [event.key]: click(`nav [data-go="${CSS.escape(event.key)}"]`) } : {
-    "?": click('[data-key="?"]'), j: () => move(1), k: () => move(-1), c: click('[data-key="c"]'), r: click('[data-key="r"]'),
+  const press = (name) => click(`[data-key="${name}"]`);
+  const does = chord > Date.now() ? { [key]: click(`nav [data-go="${CSS.escape(key)}"]`) } : {
+    "?": press("?"), c: press("c"), r: press("r"), j: () => move(1), k: () => move(-1),
     "/": () => (one('main [data-key="/"]') ?? one('[data-key="/"]'))?.focus(),
     x: () => row && one("input[name=ids]", row)?.click(),
-    Enter: row && !event.target.closest("a, button, summary") ? () => { location.href = row.dataset.row; } : undefined,
+    Enter: row && !target.closest("a, button, summary") && (() => { location.href = row.dataset.row; }),
     g: () => { chord = Date.now() + 1500; },
   };
-  if (event.key !== "g") chord = 0;
-  if (!does[event.key]) return;
+  if (key !== "g") chord = 0;
+  if (!does[key]) return;
   event.preventDefault();
-  does[event.key]();
+  does[key]();
 });
 
 // forms and buttons
@@ -245,18 +256,19 @@ function taste(event) {
 
 async function reshape(form, button) {
   const body = new URLSearchParams(new FormData(form, button));
-  const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
-  const fresh = one("#start", new DOMParser().parseFromString(await answer.text(), "text/html"));
+  const answer = await fetch(form.action, { method: "POST", body, headers: HTML });
+  const fresh = one("#start", await parsed(answer));
   if (!fresh) return location.reload();
   const place = button.value;
   form.replaceWith(fresh);
   const list = place.replace(/^add /, "") + "/";
-  const added = all("input:not([type=hidden]), select, textarea", fresh).filter((field) => field.name.startsWith(list)).pop();
+  const added = all("input:not([type=hidden]), select, textarea", fresh).find(({ name }) => name.startsWith(list) && !form.elements[name]);
   (added || all("button", fresh).find((one) => one.value === place) || one("[aria-pressed=true]", fresh))?.focus();
 }
 
 on("submit", (event) => {
   const form = event.target, button = event.submitter;
+  if (event.defaultPrevented) return;
   if (form.matches("[data-taste]")) return taste(event);
   if (form.id === "start" && button && button.value !== "start") {
     event.preventDefault();
@@ -289,7 +301,7 @@ on("click", (event) => {
   for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 addEventListener("pageshow", () => all(":disabled").forEach((field) => { field.disabled = false; }));
-on("visibilitychange", () => { if (!document.hidden) soon(); });
+on("visibilitychange", () => soon());
 
 function dress(from) {
   localise(from);
@@ -301,7 +313,9 @@ if (/[?&]told=/.test(location.search)) history.replaceState(null, "", location.p
 for (const region of all("[data-swap]")) told.set(region.id, region.innerHTML);
 dress(document);
 tick();
-setInterval(() => { if (!document.hidden) tick(); }, 1000);
+setInterval(tick, 1000);
 const job = one("[data-job]");
 if (job) liveJob(job);
 else if (one("[data-swap]")) liveList();
+// a page that could not be had is, as soon as it can be
+if (one("[data-again]")) setInterval(() => fetch(location.href).then((answer) => answer.ok && location.reload(), () => 0), 5000);

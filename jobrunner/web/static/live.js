@@ -2,9 +2,9 @@
 
 const LEDGER = ["transition", "log"];
 const KINDS = [...LEDGER, "progress", "pruned", "end", "change"];
-const FIRST_WAIT = 1000, LONGEST_WAIT = 30000, POLL_EVERY = 3000, FEED_EVERY = 10000;
-// so often a stream may fail to open before the page polls instead
-const PATIENCE = 3;
+const WAIT = 2000, POLL_EVERY = 3000, FEED_EVERY = 10000;
+// so often a stream may fail to open, and for so long, while requests are answered, before the page polls instead
+const PATIENCE = 3, OPENS = 10000;
 // answers that asking again does not change
 const REFUSALS = [401, 403, 404];
 
@@ -50,7 +50,11 @@ export function follow(url, { after, onevent, onstate }) {
   function open() {
     rest();
     const stream = (source = new EventSource(hasCursor ? `${url}?after_seq=${cursor}` : url));
+    let opened = false;
+    timer = setTimeout(fail, OPENS);
     stream.onopen = () => {
+      clearTimeout(timer);
+      opened = true;
       failures = 0;
       tell("live");
     };
@@ -62,40 +66,43 @@ export function follow(url, { after, onevent, onstate }) {
     }
     stream.onerror = () => {
       if (stream !== source) return;
+      // told each time: the page may have been fetched meanwhile from a server that was just ending
+      state = "";
       tell("reconnecting");
-      // while it is connecting the browser tries again by itself; after an answer that is no stream it does not
-      if (stream.readyState === EventSource.CLOSED) fail();
+      // a stream that was open the browser opens again by itself, once
+      if (stream.readyState === EventSource.CLOSED || !opened) fail();
+      else timer = setTimeout(fail, OPENS);
+      opened = false;
     };
   }
 
   async function fail() {
     rest();
-    failures += 1;
-    await ask();
+    if (await ask()) failures += 1;
     if (over || document.hidden) return;
-    const blocked = failures >= PATIENCE;
-    const every = hasCursor ? POLL_EVERY : FEED_EVERY;
-    const wait = blocked ? every : Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1));
     // a blocked stream is tried again now and then
-    timer = setTimeout(blocked && failures % 10 ? fail : open, wait * (0.8 + 0.4 * Math.random()));
+    const blocked = failures >= PATIENCE && failures % 10;
+    const wait = blocked ? (hasCursor ? POLL_EVERY : FEED_EVERY) : WAIT;
+    timer = setTimeout(blocked ? fail : open, wait * (0.8 + 0.4 * Math.random()));
   }
 
-  // What the stream would have told, by an ordinary request; it also says why there is no stream.
+  // What the stream would have told, by an ordinary request, which also says why there is no stream; true when it was answered.
   async function ask() {
     try {
       const asked = hasCursor ? `${url.replace(/.events$/, "")}?after_seq=${cursor}&limit=1000` : url.replace(/events$/, "stats");
       const answer = await fetch(asked, { headers: { Accept: "application/json" } });
-      if (over) return;
-      if (REFUSALS.includes(answer.status)) return finish("refused");
-      if (!answer.ok) return;
+      if (over) return false;
+      if (REFUSALS.includes(answer.status)) finish("refused");
+      if (!answer.ok) return false;
       const seen = await answer.json();
-      if (!hasCursor) return take("change", { version: JSON.stringify(seen), ...seen }, null);
+      if (!hasCursor) return take("change", { version: JSON.stringify(seen), ...seen }, null), true;
       for (const row of seen.events) take(row.kind, row, row.seq);
       take("progress", seen.job, null);
-      if (seen.job.is_terminal && !seen.has_more) take("end", { ...seen, events: [] }, null);
-      else if (seen.has_more) await ask();
+      if (seen.has_more) return ask();
+      if (seen.job.is_terminal) take("end", { ...seen, events: [] }, null);
+      return true;
     } catch {
-      // the server is away; the next try comes
+      return false; // the server is away; the next try comes
     }
   }
 

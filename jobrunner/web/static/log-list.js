@@ -12,10 +12,10 @@ const { abs, ceil, floor, max, min, round, trunc } = Math;
 export const rowOf = (place) => (place?.closest ? place : place?.parentElement)?.closest(".row");
 
 // `count()` rows there are, `make(row, elements, kept)` gives [key, element]; `onview(from, to)` and `onscroll(moved, atEnd)` hear.
-export function rowList(scroller, spacer, layer, { count, make, onview, onscroll }) {
+export function rowList(pane, spacer, layer, { count, make, onview, onscroll }) {
   let [row, off, from, y, length, average, elements, heights] = [0, 0, 0, 0, 0, 20, new Map(), []];
   let aim, atEnd, resting;
-  const view = () => scroller.clientHeight;
+  const view = () => pane.clientHeight;
   const whole = () => count() <= WHOLE;
   const slack = () => max(0, length - view());
   const span = () => max(1, count() - view() / average);
@@ -24,7 +24,7 @@ export function rowList(scroller, spacer, layer, { count, make, onview, onscroll
   const sum = (low, high = Infinity) => heights.slice(max(0, low - from), high - from).reduce((a, b) => a + b, 0);
 
   function scrolled() {
-    const moved = scroller.scrollTop - y;
+    const moved = pane.scrollTop - y;
     if (abs(moved) < 1) return;
     y += moved;
     aim = null;
@@ -48,8 +48,8 @@ export function rowList(scroller, spacer, layer, { count, make, onview, onscroll
   }
 
   function scroll(to) {
-    scroller.scrollTop = to;
-    y = scroller.scrollTop;
+    pane.scrollTop = to;
+    y = pane.scrollTop;
   }
 
   // Draws the rows around the anchor, measures them, and again where that showed that others are needed.
@@ -128,7 +128,7 @@ export function rowList(scroller, spacer, layer, { count, make, onview, onscroll
   function stretch(to) {
     if (to === length) return;
     spacer.style.height = `${(length = to)}px`;
-    y = scroller.scrollTop;
+    y = pane.scrollTop;
   }
 
   function place() {
@@ -153,8 +153,8 @@ export function rowList(scroller, spacer, layer, { count, make, onview, onscroll
   }
 
   layer.replaceChildren();
-  scroller.addEventListener("scroll", scrolled, { passive: true });
-  new ResizeObserver(draw).observe(scroller);
+  pane.addEventListener("scroll", scrolled, { passive: true });
+  new ResizeObserver(draw).observe(pane);
   // `held()` is the row that the view is held at and how many of its pixels are above, `top()` the one at the upper edge
   return { by, draw, show, end: () => show(count()), held: () => aim || [row, off], top: () => row };
 }

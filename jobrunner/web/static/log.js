@@ -24,7 +24,7 @@ function viewer(root) {
   const part = (name) => root.querySelector(`[data-part=${name}]`);
   const given = root.dataset;
   const head = { status: given.status, first_seq: +given.first, last_seq: +given.last, is_terminal: given.terminal === "1" };
-  const [scroller, layer, form, needle, icase, regex, only, canvas, time, wrap, fresh, word, tally, note] = [
+  const [pane, layer, form, needle, icase, regex, only, canvas, time, wrap, fresh, word, tally, note] = [
     "scroller", "rows", "filters", "needle", "icase", "regex", "only", "ticks", "time", "wrap", "new", "state", "hits", "note",
   ].map(part);
   const fields = form.elements;
@@ -49,9 +49,9 @@ function viewer(root) {
     setTimeout(redraw, 1000);
   }
   const data = logData(given.base, head, +given.block, { onload: () => ((trouble = ""), redraw()), onfail: failed });
-  const third = () => scroller.clientHeight / 3;
+  const third = () => pane.clientHeight / 3;
 
-  const list = rowList(scroller, part("spacer"), layer, {
+  const list = rowList(pane, part("spacer"), layer, {
     count: data.total,
     make(row, elements, kept) {
       const seq = data.seq(row);
@@ -108,12 +108,13 @@ function viewer(root) {
     tell();
   }
 
-  // Shows a line a third down the view, unfolds what hides it, and stops following.
-  async function go(seq) {
+  // Shows a line a third down the view, unfolds what hides it, and stops following; the page scrolls unless it is `still`.
+  async function go(seq, still) {
     pause();
     if (steps.reveal(seq)) fold();
     await data.load(data.block(seq)).catch(() => {});
     list.show(data.row(seq), third());
+    still || pane.scrollIntoView({ block: "nearest" });
     return seq;
   }
   const position = (row = list.top()) => data.seq(max(0, min(row, data.total() - 1))) || head.first_seq;
@@ -211,6 +212,7 @@ function viewer(root) {
     late = [];
     if (head.is_terminal) steps.end(head.last_seq);
     steps.settle(head);
+    if (marked) steps.reveal(marked[0]);
     choices();
     fold();
   }
@@ -274,7 +276,8 @@ function viewer(root) {
         ticks();
       }
     } catch (error) {
-      failed(error);
+      if (error.fields?.grep) tally.textContent = `No: ${error.fields.grep}`;
+      else failed(error);
     }
     data.mark(found);
     redraw();
@@ -326,8 +329,8 @@ function viewer(root) {
   }
   on("copy", (event) => {
     const { isCollapsed, anchorNode, focusNode } = getSelection();
-    const ends = [anchorNode, focusNode].map((end) => scroller.contains(end) && rowOf(end)?.seq).sort((a, b) => a - b);
-    const wanted = isCollapsed ? document.activeElement === scroller && marked : ends[0] && ends[0] !== ends[1] && ends;
+    const ends = [anchorNode, focusNode].map((end) => pane.contains(end) && rowOf(end)?.seq).sort((a, b) => a - b);
+    const wanted = isCollapsed ? document.activeElement === pane && marked : ends[0] && ends[0] !== ends[1] && ends;
     if (wanted) grab(event, () => copy(wanted));
   });
 
@@ -363,11 +366,11 @@ function viewer(root) {
   }
   const keys = {
     "/": () => needle.select(),
-    n: verbs["hit-next"],
-    N: verbs["hit-previous"],
-    e: verbs["error-next"],
-    E: verbs["error-previous"],
-    f: verbs.follow,
+    n: "hit-next",
+    N: "hit-previous",
+    e: "error-next",
+    E: "error-previous",
+    f: "follow",
     j: () => line(1),
     k: () => line(-1),
     w: () => wrap.click(),
@@ -377,8 +380,8 @@ function viewer(root) {
     },
   };
   const moves = {
-    PageDown: () => list.by(scroller.clientHeight - 40),
-    PageUp: () => list.by(40 - scroller.clientHeight),
+    PageDown: () => list.by(pane.clientHeight - 40),
+    PageUp: () => list.by(40 - pane.clientHeight),
     Home: () => (pause(), list.show(0)),
     End: resume,
   };
@@ -387,10 +390,10 @@ function viewer(root) {
     const command = event.ctrlKey || event.metaKey;
     if (command && key === "f" && target !== needle) return grab(event, keys["/"]);
     if (command || event.altKey || chord > Date.now() || document.documentElement.dataset.keys === "off") return;
-    if (target === needle && key === "Escape") return grab(event, () => scroller.focus());
+    if (target === needle && key === "Escape") return grab(event, () => pane.focus());
     if (target === needle && key === "Enter" && event.shiftKey) return grab(event, verbs["hit-previous"]);
     if (target.closest?.("input, select, textarea, dialog")) return;
-    const act = keys[key] || (root.contains(target) && !target.closest("summary") && moves[key]);
+    const act = verbs[keys[key]] || keys[key] || (root.contains(target) && !target.closest("summary") && moves[key]);
     if (act) grab(event, act);
   }
   on("keydown", keyed, true);
@@ -406,10 +409,10 @@ function viewer(root) {
   form.onchange = () => form.requestSubmit();
   form.onreset = () => setTimeout(form.onchange);
   part("filter-title").onclick = () => void survey();
-  wrap.onchange = () => keep(() => scroller.classList.toggle("nowrap", !wrap.checked));
+  wrap.onchange = () => keep(() => pane.classList.toggle("nowrap", !wrap.checked));
   time.value = mode;
   time.onchange = () => {
-    localStorage.setItem("log_time", (mode = scroller.dataset.time = time.value));
+    localStorage.setItem("log_time", (mode = pane.dataset.time = time.value));
     renew();
   };
   addEventListener("hashchange", linked);
@@ -457,7 +460,7 @@ function viewer(root) {
 
   async function open() {
     root.style.setProperty("--lg-n", `${max(4, `${head.last_seq}`.length + 1)}ch`);
-    scroller.dataset.time = mode;
+    pane.dataset.time = mode;
     const here = new URL(location).searchParams;
     for (const name of NAMES) {
       if (WAYS.includes(name)) fields[name].checked = here.get(name) === "1";
@@ -472,7 +475,7 @@ function viewer(root) {
     await survey();
     if (asked || head.status !== "failed" || data.filter || !census) return;
     const [seq] = await data.find("level=error", census.claimed || head.first_seq);
-    if (seq) go((cursor = seq));
+    if (seq) go((cursor = seq), true);
   }
   open();
 }

@@ -23,7 +23,7 @@ WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 740}
 # what a page may say on its console while the server is away, which some tests bring about
 AWAY = ("Failed to load resource", "net::ERR_")
 # how long something awaited may take on a machine that does much else
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=45_000)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def tab(browser: Browser) -> Iterator[Callable[..., Page]]:
         headers = {"Authorization": f"Bearer {given}"} if given else {}
         usual = {"viewport": WIDE, "base_url": server.base, "extra_http_headers": headers}
         context = browser.new_context(**{**usual, **options})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(45_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.web.ansi_corpus import HOSTILE
-from tests.web.browser.conftest import NARROW
+from tests.web.browser.conftest import NARROW, WIDE
 from tests.web.browser.viewer import Viewer
 from tests.web.lines import line, write_log
 
@@ -53,11 +53,35 @@ def stepped(runner, sql):
     return job_id
 
 
+def in_window(seq: int) -> str:
+    """Returns an expression that is true when a row stands within the window, not only within the log's pane."""
+    return f"""() => {{
+      const at = document.getElementById("L{seq}")?.getBoundingClientRect();
+      return at && at.top >= 0 && at.bottom <= innerHeight;
+    }}"""
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
+def test_a_link_into_a_step_that_went_well_unfolds_it_and_brings_the_page_there(web, tab, stepped, size):
+    view = Viewer(tab(web, viewport=size), stepped, "#L10-L12")
+    view.until(in_window(10))
+    expect(view.page.locator(".row.marked")).to_have_count(3)
+    view.page.evaluate("scrollTo(0, 0)")
+    view.page.keyboard.press("e")
+    view.until(in_window(36))
+
+
+def test_a_failed_job_is_opened_at_its_head_with_its_log_at_the_first_error(web, tab, stepped):
+    view = Viewer(tab(web), stepped)
+    view.until_seen(36)
+    assert view.page.evaluate("scrollY") == 0
+
+
 def test_a_link_to_lines_shows_and_marks_them_and_stops_following(web, tab, plain):
     view = Viewer(tab(web), plain, "#L120-L140")
     view.until_seen(120)
     expect(view.page.locator(".row.marked")).to_have_count(21)
-    assert view.state == "Paused"
+    expect(view.page.locator("[data-part=state]")).to_have_text("Paused")
     view.page.click("#L125 .n")
     assert view.page.url.endswith("#L125")
     view.page.click("#L130 .n", modifiers=["Shift"])
@@ -174,8 +198,8 @@ def test_wrapped_lines_of_any_height_stay_where_they_are(web, tab, runner):
 def test_without_a_script_the_newest_lines_and_a_way_to_all_are_there(web, tab, plain):
     page = tab(web, java_script_enabled=False)
     page.goto(f"/jobs/{plain}")
-    assert page.locator("#L2001").is_visible()
+    expect(page.locator("#L2001")).to_be_visible()
     page.get_by_role("link", name="All lines, page by page").click()
-    assert page.locator("#L2").is_visible()
+    expect(page.locator("#L2")).to_be_visible()
     page.get_by_role("link", name="Later lines").first.click()
-    assert page.locator("#L201").is_visible()
+    expect(page.locator("#L201")).to_be_visible()

@@ -95,8 +95,7 @@ def test_what_is_no_expression_is_said_and_typing_goes_on(web, tab, long):
     view = Viewer(tab(web), long)
     view.page.get_by_label("Regular expression").first.check()
     view.page.fill("[data-part=needle]", "order (")
-    note = view.page.locator("[data-part=note]")
-    expect(note).to_have_text("grep is no regular expression: missing ): order (.")
+    expect(view.page.locator("[data-part=hits]")).to_have_text("No: missing ): order (")
     assert view.state == "Live"
     view.page.keyboard.press("Enter")
     view.page.fill("[data-part=needle]", "order (A|B)")
@@ -170,3 +169,27 @@ def test_what_is_new_fits_and_is_without_fault_in_both_themes(web, tab, grouped,
     view.page.locator("#L5").click(position={"x": 200, "y": 8})
     expect(view.page.locator("#L6")).to_be_hidden()
     sound()
+
+
+def test_filters_are_set_and_taken_back_in_any_order_and_go_with_what_is_searched(web, tab, long):
+    view = Viewer(tab(web), long)
+    note, level = view.page.locator("[data-part=note]"), view.page.locator("[name=level]")
+    view.page.locator("[data-part=filter-title]").click()
+    for chosen in ("error", "info", ""):
+        level.select_option(chosen)
+        if chosen:
+            expect(note).to_contain_text("the filter")
+        assert view.page.locator("[data-log] :disabled").count() == 0
+    view.page.locator("[name=grep]").fill("line 77")
+    view.page.keyboard.press("Enter")
+    expect(note).to_have_text("11 lines pass the filter.")
+    level.select_option("warning")
+    expect(note).to_have_text("0 lines pass the filter.")
+    view.page.get_by_role("button", name="Clear").click()
+    expect(note).to_have_text("")
+    assert "?" not in view.page.url
+    level.select_option("info")
+    view.page.fill("[data-part=needle]", "lost")
+    view.page.get_by_label("only", exact=True).check()
+    expect(note).to_have_text("2 lines pass the filter.")
+    assert "level=info" in view.page.url and "grep=lost" in view.page.url

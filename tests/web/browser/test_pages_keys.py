@@ -44,6 +44,7 @@ def test_a_list_is_walked_ticked_and_opened_by_keys(web, tab, database):
     expect(page.locator("[name=ids]:checked")).to_have_count(1)
     press("Enter")
     expect(page).to_have_url(f"{web.base}/jobs/{jobs[1]}")
+    page.wait_for_load_state()
     press("c")
     expect(page.locator("dialog [name=reason]")).to_be_focused()
     press("Escape")

@@ -48,6 +48,7 @@ def streams(web) -> int:
 @pytest.mark.databases("sqlite")
 def test_pages_follow_what_happens_by_one_stream_each_that_rests_while_hidden(web, tab, database, running):
     job, tail = running
+    driving.create(database)
     overview, listed, page = tab(web), tab(web), tab(web)
     overview.goto("/")
     listed.goto("/jobs")
@@ -58,10 +59,18 @@ def test_pages_follow_what_happens_by_one_stream_each_that_rests_while_hidden(we
     poll(lambda: streams(web) == 3)
     row = listed.locator(f"[data-row$='/{job}']")
     row.get_by_role("checkbox").check()
+    chip = listed.locator("#counts [value=queued]")
+    chip.check()
     page.locator("#params summary").click()
     say(database, tail, 1, 3)
-    logs.append(database, tail, [driving.line("look", level="warning")], {"progress_percent": 40.0})
+    logs.append(
+        database,
+        tail,
+        [driving.line("look", level="warning")],
+        {"progress_percent": 40.0, "progress_text": "of\u202e it"},
+    )
     has_lines(page, 3)
+    expect(page.locator("[data-text]")).to_have_text("of\\u202e it")
     expect(page.locator("[data-percent]")).to_have_text("40 %")
     expect(row.locator(".c-lines")).to_contain_text("1 warn")
     page.evaluate(HIDE, True)
@@ -77,6 +86,7 @@ def test_pages_follow_what_happens_by_one_stream_each_that_rests_while_hidden(we
     has_lines(page, 6)
     # what somebody did on the page is still there
     expect(row.get_by_role("checkbox")).to_be_checked()
+    expect(chip).to_be_checked()
     assert page.locator("#params").get_attribute("open") is None
     for one in (overview, listed, page):
         assert one.evaluate("window.untouched") is True
@@ -96,14 +106,28 @@ def test_a_list_misses_nothing_between_its_making_and_its_stream(web, tab, datab
 
 
 @pytest.mark.databases("sqlite")
-def test_open_pages_bear_a_server_that_is_killed(web, tab, database, running):
+def test_where_streams_are_blocked_pages_ask_instead(web, tab, database, running):
+    job, tail = running
+    page = tab(web)
+    page.route("**/events?*", lambda route: route.abort())
+    page.goto(f"/jobs/{job}")
+    say(database, tail, 1, 5)
+    has_lines(page, 5)
+    driving.move(database, job, Trigger.SUCCEED)
+    expect(page.locator(".state .st")).to_have_text("succeeded", timeout=60_000)
+    expect(page.locator("[data-part=state]")).to_have_text("Ended")
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
+def test_open_pages_bear_a_server_that_goes_away(web, tab, database, running, how):
     job, tail = running
     listed, page = tab(web), tab(web)
     listed.goto("/jobs")
     page.goto(f"/jobs/{job}")
     say(database, tail, 1, 5)
     has_lines(page, 5)
-    web.end(signal.SIGKILL)
+    web.end(how)
     expect(page.locator("[data-part=state]")).to_have_text("Reconnecting…")
     for one in (listed, page):
         expect(one.locator("#banner")).to_contain_text(
@@ -136,7 +160,13 @@ def test_open_pages_bear_a_database_that_goes_away(own_server, database, running
         expect(one.locator("#banner")).to_contain_text(
             "The database does not answer. This page stays as it was", timeout=30_000
         )
+    late = tab(web)
+    late.goto(f"/jobs/{job}")
+    expect(late.get_by_role("heading")).to_contain_text("database")
+    page.get_by_role("link", name="Cancel").first.click()
+    assert page.url.endswith(f"/jobs/{job}")
     own_server.start()
+    has_lines(late, 5)
     say(database, tail, 6, 9)
     has_lines(page, 9)
     expect(page.locator("[data-part=state]")).to_have_text("Live")
