@@ -19,7 +19,7 @@ def status(
     database: Database, job: int | str, *, after_seq: int = 0, limit: int = 200, tail: int | None = None
 ) -> StatusModel:
     """Returns a job and the ledger rows after ``after_seq``, or its last ``tail`` ones; ``found`` is false without it."""
-    _whole("after_seq", after_seq)
+    names.whole("after_seq", after_seq)
     count = _count("limit", limit)
     last = None if tail is None else _count("tail", tail)
     seen = views.glance(database, job, after_seq=after_seq, limit=count, tail=last)
@@ -125,10 +125,12 @@ def logs(
     database: Database, job: int | str, *, after_seq: int = 0, limit: int = 200, **filters: Any
 ) -> LogPage | None:
     """Returns a job's lines after a cursor, or None without such a job; filters as in ``views.lines``."""
-    _whole("after_seq", after_seq)
+    names.whole("after_seq", after_seq)
     count = _count("limit", limit)
     if filters.get("tail") is not None:
         filters["tail"] = _count("tail", filters["tail"])
+    if filters.get("until_seq") is not None:
+        names.whole("until_seq", filters["until_seq"])
     for name, known in (("level", views.LEVELS), ("stream", views.STREAMS)):
         if filters.get(name) is not None and filters[name] not in known:
             raise InvalidField(
@@ -194,13 +196,6 @@ def _findable(**texts: object) -> None:
         names.refuse(name, None if value is None else names.unstorable(value))
 
 
-def _whole(name: str, value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= views.LARGEST_ID:
-        raise InvalidField(
-            f"{name} must be a whole number from 0 up.", fields={name: "is not a whole number from 0 up"}
-        )
-
-
 def _count(name: str, value: int) -> int:
-    _whole(name, value)
+    names.whole(name, value)
     return min(value, LIMIT)

@@ -11,6 +11,7 @@ from jobrunner.errors import InvalidField
 Named = Mapping[str, Any] | str | Sequence[str]
 """Names and values: as a mapping, or as one or several texts like ``name=value``."""
 TAG_BYTES, VALUE_BYTES = 64, 200
+LARGEST = 2**63 - 1
 _CONTROL, _SURROGATE = frozenset({"Cc", "Zl", "Zp"}), "Cs"
 
 
@@ -35,6 +36,12 @@ def refuse(field: str, reason: str | None) -> None:
     """Raises InvalidField naming ``field`` when there is a ``reason`` to, with the hint that belongs to it."""
     if reason is not None:
         raise InvalidField(f"{field} {reason}.", hint=hint_of(reason), fields={field: reason})
+
+
+def whole(field: str, value: object) -> None:
+    """Raises InvalidField naming ``field`` for what is no cursor and no count: a whole number that databases can hold."""
+    is_whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
+    refuse(field, None if is_whole else "is not a whole number from 0 up")
 
 
 NOT_TEXT = Fault("is not text", "Give text.")

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel
 
-from jobrunner import durations, follower, jsontext, models
+from jobrunner import durations, follower, jsontext, models, names
 from jobrunner.client.audit import RemoteAudit
 from jobrunner.client.events import Stream
 from jobrunner.client.orders import Handler, Order
@@ -90,6 +90,7 @@ class Client(Verbs):
     ) -> StatusModel:
         """Returns the read model of a job: its row and the ledger rows after a cursor."""
         query = {"after_seq": after_seq, "limit": limit, "tail": tail}
+        _whole(query)
         none = StatusModel(schema_version=READ_MODEL_VERSION, found=False, last_seq=after_seq)
         return self._read(StatusModel, _path(job), query, none)
 
@@ -107,11 +108,13 @@ class Client(Verbs):
             "after_seq": after_seq, "limit": limit, "tail": tail, "level": level, "stream": stream, "step": step,
             "grep": grep, "since": _moment("since", since), "until_seq": until_seq,
         }  # fmt: skip
+        _whole(query)
         none = LogPage(lines=[], last_seq=after_seq, has_more=False)
         return self._read(LogPage, _path(job, "/logs"), query, none)
 
     def events(self, job: Job, after_seq: int = 0) -> Iterator[dict[str, Any]]:
         """Yields the ledger rows of a job as they are committed, until it is terminal and complete, or parked."""
+        _whole({"after_seq": after_seq})
         return Stream(self._wire, _path(job, "/events"), after_seq).rows()
 
     def follower(self, job: Job, after_seq: int = 0, *, limit: int = follower.LIMIT) -> Follower:
@@ -261,6 +264,15 @@ def _name(given: int | str) -> str:
     """Returns a name for a path; what can be none is asked for as one that nothing has."""
     name = str(given).strip()
     return name if name and set(name) <= _OF_NAMES else "-"
+
+
+def _whole(query: Mapping[str, object]) -> None:
+    for name in ("after_seq", "limit"):
+        if name in query:
+            names.whole(name, query[name])
+    for name in ("tail", "until_seq"):
+        if query.get(name) is not None:
+            names.whole(name, query[name])
 
 
 def _moment(name: str, value: str | datetime | None) -> str | None:

@@ -175,7 +175,8 @@ def get(name: str) -> JobType:
     if found is None:
         near = names.nearest(str(name), list(_types))
         hint = f"Did you mean {near}?" if near else None
-        raise HandlerNotRegistered(f"No handler is registered for job type {name!r}.", hint=hint)
+        told = f"No handler is registered for job type {name!r}."
+        raise HandlerNotRegistered(told, hint=hint, fields={"type": "is not registered"})
     return found
 
 

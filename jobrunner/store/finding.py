@@ -19,6 +19,7 @@ _KNOWN = {
     "queue": "j.queue = :queue",
     "created_by": "j.created_by = :created_by",
     "worker": "(j.worker_id = :worker OR j.host = :worker)",
+    "host": "j.host = :host",
     "since": "j.created_at >= :since",
     "until": "j.created_at < :until",
     "before_id": "{id} < :before_id",

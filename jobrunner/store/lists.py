@@ -113,8 +113,11 @@ def _parts(wanted: Filter) -> dict[str, Any]:
     plain_parts = {
         "type": wanted.type, "queue": wanted.queue, "created_by": wanted.created_by,
         "since": wanted.since and clock.db_text(wanted.since), "until": wanted.until and clock.db_text(wanted.until),
-        "search": wanted.search, "worker": wanted.worker, "before_id": wanted.before_id, "after_id": wanted.after_id,
+        "search": wanted.search, "before_id": wanted.before_id, "after_id": wanted.after_id,
     }  # fmt: skip
+    if wanted.worker is not None:
+        # ids are ASCII, and MySQL refuses to compare them with anything else
+        plain_parts["worker" if wanted.worker.isascii() else "host"] = wanted.worker
     return bound | {name: value for name, value in plain_parts.items() if value is not None}
 
 

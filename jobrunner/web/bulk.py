@@ -49,10 +49,11 @@ class TooManyJobs(InvalidField):
 
 @dataclass(frozen=True)
 class Chosen:
-    """The jobs that are meant, as they stand: (id, status, attempt) each; and names that mean none."""
+    """The jobs that are meant, as they stand: (id, status, attempt) each; names that mean none; and uuids by id."""
 
     jobs: tuple[Seen, ...] = ()
     unknown: tuple[str, ...] = ()
+    uuids: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -92,11 +93,13 @@ def choose(
     if ids is not None:
         return _named(runner, ids)
     found: list[Seen] = []
+    uuids: dict[int, str] = {}
     for jobs in _pages(runner, filter or {}):
         found += [(job.id, job.status, job.attempt) for job in jobs]
+        uuids |= {job.id: job.uuid for job in jobs}
         if len(found) > MOST:
             raise TooManyJobs("filter")
-    return Chosen(tuple(found))
+    return Chosen(tuple(found), uuids=uuids)
 
 
 def run(
@@ -129,7 +132,7 @@ def run(
     with verbs.through(request, batch=batch):
         for seen in (standing.get(one[0], one) for one in chosen.jobs):
             if away is not None:
-                results.append(_refused(seen, away.code))
+                results.append(_refused(seen, chosen.uuids[seen[0]], away.code))
                 continue
             try:
                 results.append(_one(request, caller, runner, verb, seen, reason=reason, force=force, as_=as_))
@@ -137,7 +140,7 @@ def run(
                 raise  # the reason or the verb's own option: nothing can have been done
             except JobRunnerError as error:
                 away = error if isinstance(error, StoreError) else None
-                results.append(_refused(seen, error.code))
+                results.append(_refused(seen, chosen.uuids[seen[0]], error.code))
     return Done(verb, batch, identifiers.uuid7(), (*results, *map(_missing, chosen.unknown)))
 
 
@@ -181,19 +184,21 @@ def _named(runner: JobRunner, ids: Sequence[int | str]) -> Chosen:
     if len(ids) > MOST:
         raise TooManyJobs("ids")
     jobs: dict[int, Seen] = {}
+    uuids: dict[int, str] = {}
     unknown: dict[str, None] = {}
     for one in ids:
         job: JobModel | None = runner.status(one, limit=0).job
         if job is None:
             unknown[str(one).strip().lower()] = None
         else:
-            jobs[job.id] = (job.id, job.status, job.attempt)
-    return Chosen(tuple(jobs.values()), tuple(unknown))
+            jobs[job.id], uuids[job.id] = (job.id, job.status, job.attempt), job.uuid
+    return Chosen(tuple(jobs.values()), tuple(unknown), uuids)
 
 
-def _refused(seen: Seen, code: str) -> ActionResult:
+def _refused(seen: Seen, uuid: str, code: str) -> ActionResult:
+    job_id, status, _ = seen
     return ActionResult(
-        outcome="refused", job_id=seen[0], previous_status=seen[1], status=seen[1], reason_code=code
+        outcome="refused", job_id=job_id, uuid=uuid, previous_status=status, status=status, reason_code=code
     )
 
 

@@ -113,7 +113,8 @@ def test_jobs_are_found_by_the_worker_or_host_that_had_them_last(runner) -> None
     worker = runner.status(ran).job.worker
     for name in (worker.id, worker.host):
         assert [job.id for job in runner.jobs(worker=name).jobs] == [ran]
-    assert runner.jobs(worker=worker.host[:-1]).jobs == []
+    for name in (worker.host[:-1], "büro", "🍏"):
+        assert runner.jobs(worker=name).jobs == []
 
 
 def test_pages_of_a_list_hold_every_job_once_while_new_ones_come(runner) -> None:

@@ -121,3 +121,18 @@ def test_depth_is_counted_in_every_shape() -> None:
         for core in ("1", "[]"):
             with pytest.raises(TooLarge):
                 document.read((opening * (levels + 1) + core + closing * (levels + 1)).encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/api/jobs", {"type": "t.noop", "tags": {"a": None}}, "tags.a"),
+        ("/api/jobs", {"type": "t.nope"}, "type"),
+        ("/api/jobs/bulk", {"verb": "hold", "ids": [None], "expect": 1}, "ids.0"),
+    ],
+)
+def test_what_is_wrong_with_one_field_is_told_of_that_field(
+    client: TestClient, path: str, body: dict[str, Any], field: str
+) -> None:
+    answer = client.post(path, json=body)
+    assert (answer.status_code, list(answer.json()["fields"])) == (422, [field])

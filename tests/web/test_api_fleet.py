@@ -93,7 +93,9 @@ def test_a_server_without_tables_lives_but_is_not_ready(empty_url: str, visitor:
     if kind == "sqlite":  # the first write makes the file
         assert client.get("/readyz").status_code == client.get("/api/jobs").status_code == 200
         return
-    assert (client.get("/readyz").status_code, client.get("/readyz").json()) == (503, {"ready": False})
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.headers["Retry-After"], answer.json()["ready"]) == (503, "5", False)
+    assert {"code", "message", "hint", "fields"} < set(answer.json())
     for method, path in (
         ("GET", "/api/jobs"),
         ("GET", "/api/jobs/1"),

@@ -120,7 +120,11 @@ def test_a_program_is_not_begun_again_over_http_but_it_can_be_ended(client: Test
         answer = client.post(f"/api/jobs/{job}/{verb}", json=sent)
         assert (answer.status_code, answer.json()["code"]) == (403, "command_line_only")
         many = client.post("/api/jobs/bulk", json={"verb": verb, "ids": [job], "expect": 1, **sent}).json()
-        assert many["results"][0]["reason_code"] == "command_line_only"
+        refused = many["results"][0]
+        assert (refused["reason_code"], refused["uuid"]) == (
+            "command_line_only",
+            runner.status(job).job.uuid,
+        )
     assert client.post(f"/api/jobs/{held}/cancel").status_code == 200
 
 

@@ -200,7 +200,7 @@ def test_results_and_errors_are_the_same(jobs: Any, database: Database) -> None:
 
 
 WRONG: list[tuple[Callable[[Any], Any], type[errors.JobRunnerError], str | None]] = [
-    (lambda by: by.start("t.nope"), errors.HandlerNotRegistered, None),
+    (lambda by: by.start("t.nope"), errors.HandlerNotRegistered, "type"),
     (lambda by: by.start("t.add", {"b": 1}), errors.InvalidParams, "a"),
     (lambda by: by.start("t.add", {"a": float("nan")}), errors.BadInput, None),
     (lambda by: by.start("t.noop", delay="soon"), errors.InvalidTime, "delay"),
@@ -210,6 +210,11 @@ WRONG: list[tuple[Callable[[Any], Any], type[errors.JobRunnerError], str | None]
     (lambda by: by.start_many([7]), errors.InvalidField, "0"),
     (lambda by: by.start(7), errors.HandlerNotRegistered, None),
     (lambda by: by.status(1, after_seq=-1), errors.InvalidField, "after_seq"),
+    (lambda by: by.status(1, after_seq=None), errors.InvalidField, "after_seq"),
+    (lambda by: by.status(1, after_seq=1.5), errors.InvalidField, "after_seq"),
+    (lambda by: by.status(1, limit="2"), errors.InvalidField, "limit"),
+    (lambda by: by.logs(1, until_seq=10**30), errors.InvalidField, "until_seq"),
+    (lambda by: next(by.events(1, after_seq="3")), errors.InvalidField, "after_seq"),
     (lambda by: by.logs(1, level="loud"), errors.InvalidField, "level"),
     (lambda by: by.logs(1, since="yesterday"), errors.InvalidTime, "since"),
     (lambda by: by.jobs(status="dead"), errors.InvalidField, "status"),

@@ -152,7 +152,8 @@ def _invalid(kind: type[Body], error: ValidationError) -> InvalidField:
     for problem in error.errors(include_url=False, include_input=False):
         where = [str(part)[:LONGEST_NAME] for part in problem["loc"]]
         # a union names its members too: the field itself is enough
-        end = next((place for place, part in enumerate(where, 1) if part in _UNIONS), None)
+        end = 2 if where[0] in _OF_UNIONS else None
+        end = next((place for place, part in enumerate(where, 1) if part in _UNIONS), end)
         name = ".".join(where[:end])
         if problem["type"] == "extra_forbidden":
             near = names.nearest(where[-1], [field.alias or one for one, field in kind.model_fields.items()])
@@ -166,4 +167,4 @@ def _invalid(kind: type[Body], error: ValidationError) -> InvalidField:
     return InvalidField(f"The body is not valid: {told}.", hint=hint, fields=dict(list(fields.items())[:100]))
 
 
-_UNIONS = ("delay", *SEVERAL)
+_UNIONS, _OF_UNIONS = ("delay", *SEVERAL), ("ids", "tags")

@@ -59,7 +59,10 @@ EXPLANATION: Shown = {
 
 LIVE: Shown = {"status": "ok"}
 READY: Shown = {"ready": True}
-NOT_READY: Shown = {"ready": False}
+NOT_READY: Shown = {
+    "code": "database_unavailable", "message": "The database does not answer.",
+    "hint": "Check that the server runs and that the URL names the right host, user and database.", "fields": {}, "ready": False,
+}  # fmt: skip
 
 DONE: Shown = {
     "outcome": "done", "job_id": 7, "uuid": _UUID, "previous_status": "queued", "status": "cancelled", "reason_code": None,

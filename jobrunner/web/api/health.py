@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from jobrunner.errors import StoreError
+from jobrunner.errors import SchemaMissing, SchemaOutdated, StoreError
 from jobrunner.store import schema
 from jobrunner.store.database import Database
 from jobrunner.version import SCHEMA_VERSION
 from jobrunner.web.api import examples, names
-from jobrunner.web.api.answers import answer
+from jobrunner.web.api.answers import Problem, answer
 from jobrunner.web.house import house
 
 router = APIRouter(tags=["health"], generate_unique_id_function=names.of)
@@ -29,9 +29,15 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether the database can be reached and has its tables; why not stands in the server's own log."""
+    """The database can be reached and has its tables."""
 
-    ready: bool
+    ready: bool = True
+
+
+class NotReady(Problem):
+    """It cannot work at present: which kind of error the database gives; more stands in the server's own log."""
+
+    ready: bool = False
 
 
 @router.get(
@@ -47,19 +53,24 @@ async def healthz() -> Response:
     "/readyz", response_model=None, summary="Readiness", openapi_extra=_OPEN,
     responses={
         200: {"model": Ready, **examples.of(examples.READY)},
-        503: {"model": Ready, "description": "It cannot work at present.", **examples.of(examples.NOT_READY)},
+        503: {"model": NotReady, "description": "It cannot work at present.", **examples.of(examples.NOT_READY)},
     },
 )  # fmt: skip
 def readyz(request: Request) -> Response:
     """Answers 200 when the database can be reached and has its tables, else 503."""
-    ready = _is_ready(house(request).runner.database)
-    return answer(Ready(ready=ready), 200 if ready else 503, None if ready else {"Retry-After": "5"})
+    fault = _fault(house(request).runner.database)
+    if fault is None:
+        return answer(Ready())
+    # strangers may ask: they are told the kind of error, and not its own words
+    return answer(NotReady(**fault().as_dict()), 503, {"Retry-After": "5"})
 
 
-def _is_ready(database: Database) -> bool:
+def _fault(database: Database) -> type[StoreError] | None:
     try:
         found = schema.version(database, patience=PATIENCE)
-    except StoreError:
-        return False
+    except StoreError as error:
+        return type(error)
     # a SQLite file is made by the first write
-    return found == SCHEMA_VERSION or (found is None and database.path is not None)
+    if found == SCHEMA_VERSION or (found is None and database.path is not None):
+        return None
+    return SchemaMissing if found is None else SchemaOutdated
