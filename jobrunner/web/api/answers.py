@@ -10,6 +10,7 @@ from pydantic_core import PydanticSerializationError
 from starlette.responses import Response
 
 from jobrunner.models import ActionResult
+from jobrunner.web.api import examples
 
 JSON = "application/json"
 _STATUSES = {"done": 200, "requested": 202, "already_requested": 202, "not_found": 404}
@@ -91,8 +92,11 @@ def problems(*statuses: int, refusal: bool = False) -> dict[int | str, dict[str,
     """Returns the answers of OpenAPI for errors; whoever is not known or not allowed is always told so."""
     found: dict[int | str, dict[str, Any]] = {}
     for status in sorted({401, 403, 421, 422, 500, 503, *statuses}):
-        model: type[Problem] = Refusal if refusal and status in (404, 409) else Problem
-        found[status] = {"model": model, "description": _DESCRIPTIONS[status]}
+        refused = refusal and status in examples.REFUSALS
+        found[status] = {
+            "model": Refusal if refused else Problem, "description": _DESCRIPTIONS[status],
+            **examples.of((examples.REFUSALS if refused else examples.PROBLEMS)[status]),
+        }  # fmt: skip
         if status in _COME_BACK:
             found[status]["headers"] = _RETRY_AFTER
     return found

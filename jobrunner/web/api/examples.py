@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobrunner import errors
+from jobrunner.web import faults
+
 Shown = dict[str, Any]
 
 _UUID = "01937f3c-8a51-7c3e-9d2b-5f0e6a7b8c9d"
@@ -119,6 +122,43 @@ REVOKED: Shown = _TOKEN | {"state": "revoked", "revoked_at": _AT}
 NEW_TOKEN: Shown = {"name": "deploy", "scope": "operate", "token": "jobrunner_…", "expires_at": _AT}
 NEW_TOKENS: Shown = {"for a month": {"name": "deploy", "scope": "operate", "expires": "30d"}}
 VERDICT: Shown = {"ok": True, "findings": [], "has_more": False}
+
+
+PROBLEMS: dict[int, Shown] = {
+    400: faults.WebFault("The body is not JSON.").as_dict(),
+    401: errors.Unauthorized().as_dict(),
+    403: errors.Forbidden().as_dict(),
+    404: errors.JobNotFound("There is no job 7.").as_dict(),
+    409: errors.JobNotFinished("Job 7 is running.").as_dict(),
+    413: faults.TooLarge().as_dict(),
+    415: faults.UnsupportedMediaType().as_dict(),
+    416: faults.WebFault("The log has 2,048 bytes.").as_dict() | {"code": "range_not_satisfiable"},
+    421: faults.HostNotAllowed().as_dict(),
+    422: errors.InvalidParams(
+        "The parameters do not fit shop.import_products: shop_id: is missing.",
+        fields={"shop_id": "is missing"},
+    ).as_dict(),
+    429: faults.TooMany().as_dict(),
+    500: faults.Internal("Something failed that nobody foresaw (error 5f0e6a7b8c9d).").as_dict(),
+    503: errors.DatabaseUnavailable().as_dict(),
+}
+# of a verb that one job, or many, did not take
+REFUSALS: dict[int, Shown] = {
+    404: PROBLEMS[404] | DONE | {"outcome": "not_found", "uuid": None, "previous_status": None, "status": None,
+                                 "reason_code": "job_not_found"},
+    409: {"code": "already_terminal", "message": "cancel job 7: it has ended already.", "hint": None, "fields": {}}
+    | DONE | {"outcome": "already_terminal", "previous_status": "succeeded", "status": "succeeded"},
+}  # fmt: skip
+MISCOUNT: Shown = {
+    "code": "count_differs", "message": "3 jobs were expected, but there are 4; none was touched.",
+    "hint": "Look again at what is meant, and expect the number that is given here.",
+    "fields": {"expect": "is 3, but there are 4"}, "count": 4,
+}  # fmt: skip
+NOT_DRAINED: Shown = {
+    "code": "refused", "message": "drain worker 01937f3c: it is no pool.", "hint": None, "fields": {}, "outcome": "refused",
+    "worker_id": "01937f3c-8b00-7000-8000-000000000001", "host": "batch-1", "pid": 812, "state": "live",
+    "reason_code": "not_a_pool",
+}  # fmt: skip
 
 
 def of(example: Shown) -> dict[str, Any]:

@@ -34,7 +34,10 @@ class BulkResult(BaseModel):
     responses={
         200: {"model": BulkResult, **examples.of(examples.BULK_DONE)},
         **problems(*WITH_BODY),
-        409: {"model": Miscount, "description": "There are not as many jobs as were expected; none was touched."},
+        409: {
+            "model": Miscount, "description": "There are not as many jobs as were expected; none was touched.",
+            **examples.of(examples.MISCOUNT),
+        },
     },
     openapi_extra=wanted(BulkBody, required=True, example=examples.BULK),
 )  # fmt: skip

@@ -96,7 +96,7 @@ _DRAINED: dict[int | str, dict[str, Any]] = {
     **problems(404, 409, *WITH_BODY),
 }  # fmt: skip
 for _refused in (404, 409):
-    _DRAINED[_refused]["model"] = DrainRefusal
+    _DRAINED[_refused] |= {"model": DrainRefusal, **examples.of(examples.NOT_DRAINED)}
 
 
 @router.post(
