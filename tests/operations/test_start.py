@@ -199,7 +199,7 @@ def test_many_are_stored_in_order_with_an_outcome_each(runner) -> None:
 def test_one_invalid_item_refuses_all_and_is_named(runner, sql) -> None:
     wrong = [
         (("t.add", {"b": 1}), InvalidParams, "1.a"),
-        (("t.nope",), HandlerNotRegistered, "1"),
+        (("t.nope",), HandlerNotRegistered, "1.type"),
         (("t.noop", {}, {"colour": "red"}), InvalidField, "1.colour"),
         (("t.noop", {}, {"actor": "operator:me"}), InvalidField, "1.actor"),
         (("t.noop", {}, {"title": "x" * 256}), InvalidField, "1.title"),
