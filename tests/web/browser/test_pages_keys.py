@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -110,7 +111,7 @@ def test_lines_of_a_log_are_walked_and_marked_by_keys(web, tab, runner):
         press(key)
         expect(marked).to_have_text(str(seq))
         view.until_seen(seq)
-        assert view.page.url.endswith(f"#L{seq}")
+        expect(view.page).to_have_url(re.compile(f"#L{seq}$"))
     view.focus()
     assert view.page.evaluate(FOCUS)
     # the lines do not stand between the log and what comes after it
@@ -152,7 +153,7 @@ def test_below_a_prefix_pages_act_follow_and_read_the_log(runner, tokens, databa
         for name in ("Jobs", "Types", "Workers", "Machine", "Audit", "Overview"):
             page.get_by_role("link", name=name, exact=True).click()
             expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "page")
-            assert page.url.startswith(f"{base}/")
+            expect(page).to_have_url(re.compile(re.escape(base) + "/"))
         page.keyboard.press("g")
         page.keyboard.press("j")
         page.get_by_role("link", name=str(job), exact=True).click()
@@ -162,7 +163,7 @@ def test_below_a_prefix_pages_act_follow_and_read_the_log(runner, tokens, databa
         page.get_by_role("link", name="Cancel…").click()
         page.locator("dialog").get_by_role("button").click()
         expect(page.locator(".notice").first).to_contain_text("A cancel was asked for.")
-        assert page.url == f"{base}/jobs/{job}"
+        expect(page).to_have_url(f"{base}/jobs/{job}")
         page.fill("[data-part=needle]", "prefix")
         expect(page.locator("[data-part=hits]")).to_have_text("1 hit")
         page.get_by_text("Download", exact=True).first.click()

@@ -164,7 +164,7 @@ def test_open_pages_bear_a_database_that_goes_away(own_server, database, running
     late.goto(f"/jobs/{job}")
     expect(late.get_by_role("heading")).to_contain_text("database")
     page.get_by_role("link", name="Cancel").first.click()
-    assert page.url.endswith(f"/jobs/{job}")
+    expect(page).to_have_url(re.compile(f"/jobs/{job}$"))
     own_server.start()
     has_lines(late, 5)
     say(database, tail, 6, 9)

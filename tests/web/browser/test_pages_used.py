@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class Person:
         self.page.fill("#token", token)
         self.page.click("main button")
         expect(self.page.locator("h1")).to_have_text("Jobs")
-        assert self.page.url.endswith(path)
+        expect(self.page).to_have_url(re.compile(re.escape(path) + "$"))
 
     def give(self, job: int, verb: str, told: str, status: str, **fields: str) -> None:
         """Gives a verb from the job's page: the question, an answer in each field, yes, and what it says then."""
