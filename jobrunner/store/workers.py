@@ -115,19 +115,23 @@ def beat(
 
     A worker that ``looks`` hears also whether any job waits.
     """
+    present = database.dialect.present
+    waits = waiting.condition(present) if looks else None
 
     def work(connection: Connection) -> Heard:
         bound = {"id": worker_id, "memory_bytes": load.memory_bytes, "cpu_percent": load.cpu_percent}
-        if database.dialect.present is None:
+        if present is None:
             now = database.now(connection)
             bound |= {"now": clock.db_text(now), "until": clock.db_text(clock.shift(now, lease))}
         else:
             bound |= {"seconds": lease}
-        beat = _beat(database.dialect.present or ":now", database.dialect.hence or ":until")
-        renewed = connection.execute(beat, bound).rowcount
-        asked = _asked(waiting.condition(database.dialect.present) if looks else "NULL")
         values = waiting.values(database) if looks else {}
-        known = connection.execute(asked, {"id": worker_id} | values).mappings().first()
+        renewal = _beat(present or ":now", database.dialect.hence or ":until")
+        # mostly there is no news, and a heartbeat is one statement
+        if connection.execute(_unless_news(renewal, waits), bound | values).rowcount == 1:
+            return Heard(lives=True, waits=False if looks else None)
+        renewed = connection.execute(_text(renewal), bound).rowcount
+        known = connection.execute(_asked(waits or "NULL"), {"id": worker_id} | values).mappings().first()
         if known is None:
             return Heard(lives=False)
         row = plain(known)
@@ -135,6 +139,13 @@ def beat(
         return Heard(lives, drain_of(row), bool(row["waits"]) if looks else None)
 
     return database.write(work)
+
+
+def has_no_news(database: Database, worker_id: str) -> bool:
+    """True when a worker lives, is not asked to drain, and no job waits. Renews nothing, and costs much less than that."""
+    statement = _quiet(waiting.condition(database.dialect.present))
+    bound = {"id": worker_id} | waiting.values(database)
+    return database.read(lambda connection: connection.execute(statement, bound).first() is not None)
 
 
 def drain_of(row: Row) -> Drain | None:
@@ -236,6 +247,7 @@ def retire(database: Database, worker_id: str) -> None:
     database.write(work)
 
 
+_UNASKED = "SELECT 1 FROM jobrunner_worker WHERE id = :id AND stopped_at IS NULL AND drain_at IS NULL"
 _KNOWN = text("SELECT stopped_at FROM jobrunner_worker WHERE id = :id")
 _INSERT_WORKER = text(
     "INSERT INTO jobrunner_worker (id, kind, host, boot_id, pid_namespace, pid, process_started, scope, version,"
@@ -248,11 +260,25 @@ _INSERT_LEASE = text(
 
 
 @lru_cache
-def _beat(now: str, until: str) -> TextClause:
-    return text(
+def _beat(now: str, until: str) -> str:
+    return (
         f"UPDATE jobrunner_lease SET beats = beats + 1, heartbeat_at = {now}, lease_until = {until},"
         " memory_bytes = :memory_bytes, cpu_percent = :cpu_percent WHERE name = :id"
     )
+
+
+_text = lru_cache(text)
+
+
+@lru_cache
+def _unless_news(renewal: str, waits: str | None) -> TextClause:
+    idle = "" if waits is None else f" AND NOT ({waits})"
+    return text(f"{renewal} AND EXISTS ({_UNASKED}){idle}")
+
+
+@lru_cache
+def _quiet(waits: str) -> TextClause:
+    return text(f"{_UNASKED} AND NOT ({waits})")
 
 
 @lru_cache

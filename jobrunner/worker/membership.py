@@ -33,8 +33,9 @@ class Membership:
         workers.join(self._database, self.worker, self._settings.lease)
 
     def beat(self, *, looks: bool) -> bool:
-        """Sends a heartbeat; one that does not come through is sent again. If it ``looks``, ``nothing_waits`` may be set.
+        """Sends a heartbeat; one that does not come through is sent again.
 
+        A worker that ``looks`` has nothing in hand: ``nothing_waits`` may be set, and every other heartbeat only asks.
         A worker that others have held dead goes on under a new id, for what it holds is taken from it job by job; False
         when that could not be stored.
         """
@@ -42,6 +43,9 @@ class Membership:
         began = clock.monotonic()
         self.pulse.sent(began)
         try:
+            if looks and self.pulse.is_young(began) and workers.has_no_news(self._database, self.worker.id):
+                self.nothing_waits = True
+                return True
             heard = workers.beat(
                 self._database, self.worker.id, self._settings.lease, self._meter.read(), looks=looks
             )

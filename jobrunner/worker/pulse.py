@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _SOON = 1.0
+_YOUNG, _FEW = 1.5, 4
 
 
 class Pulse:
@@ -21,6 +22,10 @@ class Pulse:
     def fences_at(self) -> float:
         """When this worker must hold its jobs for another's, unless a heartbeat is stored before."""
         return self._began + self._self_fence
+
+    def is_young(self, now: float) -> bool:
+        """True when a worker with nothing in hand may leave this heartbeat out: the one after it comes in good time."""
+        return now < self._began + _YOUNG * self._heartbeat and self._self_fence >= _FEW * self._heartbeat
 
     def sent(self, began: float) -> None:
         """Notes that a heartbeat is on its way since ``began``."""

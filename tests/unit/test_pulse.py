@@ -44,3 +44,16 @@ def test_however_late_the_answers_come_the_fence_is_before_the_end_of_the_lease(
         if arrives:
             pulse.stored(began)
         assert pulse.fences_at <= lease_until - (LEASE - SELF_FENCE) + 1e-6
+
+
+def test_every_other_heartbeat_of_a_worker_with_nothing_in_hand_may_be_left_out():
+    pulse = Pulse(100.0, HEARTBEAT, SELF_FENCE)
+    assert pulse.is_young(105.1)
+    pulse.sent(105.1)
+    assert not pulse.is_young(110.2)
+    pulse.stored(110.2)
+    assert pulse.is_young(115.3)
+
+
+def test_no_heartbeat_is_left_out_where_the_fence_is_near():
+    assert not Pulse(100.0, HEARTBEAT, 3 * HEARTBEAT).is_young(105.0)
