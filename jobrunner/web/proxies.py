@@ -13,6 +13,27 @@ from jobrunner.errors import InvalidField
 
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~%!$&'()*+,;=:@-]+)+")
 _HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]+")
+# below a prefix that begins as one of our own paths nobody can see whether it was stripped
+OURS = frozenset(
+    {
+        "api",
+        "audit",
+        "find",
+        "healthz",
+        "jobs",
+        "keys",
+        "login",
+        "logout",
+        "machine",
+        "metrics",
+        "openapi.json",
+        "readyz",
+        "static",
+        "taste",
+        "types",
+        "workers",
+    }
+)
 
 
 def route(scope: Scope) -> str:
@@ -60,8 +81,8 @@ class Proxies:
 class Placed:
     """Puts the application below ``root``, or below what a trusted proxy says it is below.
 
-    A proxy may strip the path before it asks (``X-Forwarded-Prefix`` says so) or leave it; links are right
-    either way. Its words on the client, the scheme and the host count only when it is trusted.
+    A proxy may strip the path before it asks or leave it; links are right either way. Only of a path like ``/jobs``, which
+    is also one of ours, ``X-Forwarded-Prefix`` says that it was stripped, and ``root`` that it was not. A proxy's words on the client, the scheme and the host count only when it is trusted.
     """
 
     def __init__(self, app: ASGIApp, proxies: Proxies, root: str = "") -> None:
@@ -74,15 +95,17 @@ class Placed:
             if self._proxies.trust(scope):
                 prefix = self._believe(scope)
             if prefix:
-                _below(scope, prefix)
+                _below(
+                    scope, prefix, stripped=prefix.split("/")[1] in OURS or not _begins(scope["path"], prefix)
+                )
             elif self._root and not scope.get("root_path"):
-                _below(scope, self._root, stripped=not f"{scope['path']}/".startswith(f"{self._root}/"))
+                _below(scope, self._root, stripped=not _begins(scope["path"], self._root))
             if scope["path"] == scope.get("root_path"):
                 scope["path"] += "/"
         await self._app(scope, receive, send)
 
     def _believe(self, scope: Scope) -> str:
-        """Takes over what a trusted proxy says; returns the path that it stripped."""
+        """Takes over what a trusted proxy says; returns the path that it is at."""
         headers = Headers(scope=scope)
         scheme = headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
         if scheme in ("http", "https"):
@@ -107,8 +130,14 @@ def checked_root(root_path: str) -> str:
     return root
 
 
-def _below(scope: Scope, prefix: str, *, stripped: bool = True) -> None:
-    scope["root_path"] = prefix + str(scope.get("root_path", ""))
+def _begins(path: str, prefix: str) -> bool:
+    return f"{path}/".startswith(f"{prefix}/")
+
+
+def _below(scope: Scope, prefix: str, *, stripped: bool) -> None:
+    root = str(scope.get("root_path", ""))
+    if stripped or not _begins(root, prefix):
+        scope["root_path"] = prefix + root
     if stripped:
         scope["path"] = prefix + scope["path"]
         if scope.get("raw_path") is not None:

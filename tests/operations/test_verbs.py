@@ -33,12 +33,12 @@ EFFECTS: dict[str, dict[str, tuple[str, str]]] = {
     "abandon": dict.fromkeys(CLOSABLE, ("done", "abandoned")),
     "resolve": {"parked": ("done", "succeeded")},
 }
+NEEDED: dict[str, dict[str, Any]] = {"resolve": {"as_": "succeeded"}, "retry": {"force": True}}
 TRIGGERS = {"resolve": "resolve_succeeded"}
 
 
 def act(runner: JobRunner, verb: str, job: object, **options: Any) -> ActionResult:
-    needed: dict[str, dict[str, Any]] = {"resolve": {"as_": "succeeded"}, "retry": {"force": True}}
-    result = getattr(runner, verb)(job, **needed.get(verb, {}), **options)
+    result = getattr(runner, verb)(job, **NEEDED.get(verb, {}), **options)
     assert isinstance(result, ActionResult)
     return result
 
@@ -69,6 +69,22 @@ def test_a_verb_moves_the_job_as_the_machine_says_or_writes_nothing(runner, verb
             assert last.reason == "because password=***"
             assert (after.job.final_seq is not None) == (effect[1] in TERMINAL)
     assert list(runner.audit.verify()) == []
+
+
+@pytest.mark.parametrize("verb", [*EFFECTS, "delete"])
+def test_a_verb_for_a_job_as_it_was_seen_leaves_one_that_has_changed_since(runner, verb) -> None:
+    status = next(iter(EFFECTS.get(verb, {"held": None})))
+    job = put(runner, status)
+    before = runner.status(job, tail=1)
+    for seen in (
+        (status, before.job.attempt + 1),
+        ("running" if status != "running" else "queued", before.job.attempt),
+    ):
+        result = runner.act(verb, job, seen=seen, **NEEDED.get(verb, {}))
+        assert (result.outcome, result.reason_code, result.status) == ("refused", "changed", status)
+        assert runner.status(job, tail=1) == before
+    result = runner.act(verb, job, seen=(status, before.job.attempt), **NEEDED.get(verb, {}))
+    assert result.outcome in ("done", "requested")
 
 
 def test_a_request_can_be_raised_and_not_lowered(runner) -> None:

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from jobrunner import JobRunner
 from jobrunner.web import create_app
+from jobrunner.web.proxies import OURS
 
 pytestmark = pytest.mark.databases("sqlite")
 Visitor = Callable[..., TestClient]
@@ -101,6 +102,30 @@ def test_what_a_trusted_proxy_says_counts(runner: JobRunner, tokens, visitor: Vi
     )
     assert sent.status_code == 303 and "Secure" in sent.headers["set-cookie"]
     assert client.get("/login", headers={"X-Forwarded-Host": "evil.example"}).status_code == 421
+
+
+def test_a_proxy_that_names_its_prefix_may_also_leave_it_on(runner: JobRunner, tokens, visitor: Visitor):
+    at = {"client": ("10.1.2.3", 1), "headers": {"X-Forwarded-Prefix": "/ops/jobs"}}
+    for root in ("", "/ops/jobs"):
+        app = create_app(runner, trusted_proxies=["10.0.0.0/8"], root_path=root)
+        below(visitor(app, **at), "/ops/jobs", tokens)
+        below(visitor(app, **at), "/ops/jobs", tokens, strips="/ops/jobs")
+    inner = create_app(runner, trusted_proxies=["10.0.0.0/8"])
+    outer = FastAPI()
+    outer.mount("/ops/jobs", inner)
+    below(visitor(outer, **at), "/ops/jobs", tokens)
+
+
+def test_a_prefix_that_is_a_page_of_ours_too_was_stripped_by_who_names_it(
+    runner: JobRunner, tokens, visitor: Visitor
+):
+    app = create_app(runner, trusted_proxies=["10.0.0.0/8"])
+    client = visitor(app, client=("10.1.2.3", 1), headers={"X-Forwarded-Prefix": "/jobs"})
+    below(client, "/jobs", tokens, strips="/jobs")
+    ours = {"Authorization": f"Bearer {tokens['read']}", "Accept": "text/html"}
+    assert client.get("/jobs", headers=ours).status_code == 200
+    own = {str(getattr(route, "path", "/")).split("/")[1] for route in app.routes}
+    assert own - {""} == OURS
 
 
 def test_what_anybody_else_says_does_not_count(runner: JobRunner, tokens, visitor: Visitor):
