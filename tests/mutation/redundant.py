@@ -5,6 +5,11 @@ from __future__ import annotations
 REDUNDANT: dict[tuple[str, str], str] = {
     ("states.py", "item.from_status is Status.NEW"): "draws the diagram and decides nothing",
     ("states.py", "status in TERMINAL"): "draws the diagram and decides nothing",
+    (
+        "operations/sweep.py",
+        "charge.beats is not None",
+    ): "leaves out who is proved dead; no process of theirs stands still",
+    ("store/claims.py", "attempt = :attempt"): "lets the key find the row; the fence is that attempt's alone",
     ("store/journal.py", 'row["status"] not in IN_HAND'): "saves a query, which would answer the same",
     (
         "store/journal.py",

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from jobrunner import identifiers
+from jobrunner.errors import Superseded
 from jobrunner.operations import relaunch
-from jobrunner.states import IN_HAND, TERMINAL, Status, Trigger
+from jobrunner.states import IN_HAND, TERMINAL, Status, Trigger, is_held
 from jobrunner.store import bundling, claims, journal, picking, workers
 from jobrunner.store.claims import ChildProcess, Claimed, NotDue
 from jobrunner.store.database import Database
@@ -69,6 +70,20 @@ def test_a_move_whose_reply_was_lost_is_made_once(url: str, database: Database) 
     assert triggers(database, job) == ["create", "cancel"]
 
 
+def test_an_attempt_whose_job_is_in_another_attempts_hands_moves_nothing(database: Database) -> None:
+    job = create(database, idempotent=True, max_attempts=3)
+    old = claim(database, job)
+    lose(database, job)
+    move(database, job, Trigger.ADMIT)
+    new = claim(database, job)
+    before = triggers(database, job)
+    ending = Moving(job, partial(as_told, [Move(Trigger.SUCCEED, WORKER.actor)]), fence=old.fence)
+    with pytest.raises(Superseded):
+        database.write(lambda connection: ending.make(database, connection))
+    assert triggers(database, job) == before
+    assert is_held("running", new.fence, new.fence) and not is_held("running", new.fence, old.fence)
+
+
 def test_what_the_database_threw_away_is_done_again(url: str, database: Database) -> None:
     claimed, picked, moved = create(database), create(database), create(database)
     assert isinstance(take(Undone(url), claimed), Claimed)
@@ -122,6 +137,13 @@ def test_nobody_claims_before_a_job_is_due_and_the_pool_only_what_it_may(databas
     assert [c.job_id for c in bundling.store(database, [], Picking(WORKER, appetite, 5, 30), ids)] == [mine]
 
 
+def test_a_queued_job_stays_due_when_the_databases_clock_is_set_back(database: Database, sql) -> None:
+    job, picked = create(database), create(database)
+    sql(f"UPDATE jobrunner_job SET available_at = '2999-01-01 00:00:00' WHERE id IN ({job}, {picked})")
+    assert isinstance(take(database, job), Claimed)
+    assert picking.due(database, ANY, 2) == [picked]
+
+
 def test_a_look_names_only_what_may_be_claimed_and_pages_past_the_rest(database: Database) -> None:
     for _ in range(25):
         launched(database, create(database, launcher="detached", priority=1))
@@ -144,6 +166,13 @@ def test_a_launch_voids_the_one_before_unless_somebody_was_faster(database: Data
     assert claims.new_launch(database, job, identifiers.secret_hash("second"), seen=seen) is None
     assert claims.new_launch(database, job, first, seen=seen) is not None
     assert claims.new_launch(database, job, identifiers.secret_hash("third"), seen=(first, 2)) is not None
+
+
+def test_a_launch_tells_how_long_the_job_is_not_due_yet(database: Database) -> None:
+    due, early = create(database, launcher="detached"), create(database, launcher="detached", delay=3600.0)
+    assert claims.new_launch(database, due, "0" * 64) == 0.0
+    wait = claims.new_launch(database, early, "0" * 64)
+    assert wait is not None and 3500 < wait <= 3600
 
 
 def test_a_launch_is_given_up_only_as_it_was_seen_and_when_its_grace_is_over(database: Database) -> None:
