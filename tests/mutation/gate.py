@@ -63,6 +63,7 @@ CHOSEN = {
         _SAME,
         _LOST,
         "tests/operations/test_prune.py",
+        "tests/worker/test_membership.py",
     ),
     "store/leases.py": (
         "tests/store/test_between.py",
@@ -83,6 +84,15 @@ CHOSEN = {
     ),
     "store/recovering.py": ("tests/store/test_guards.py", "tests/store/test_guards_of_sweeps.py", _LOST),
     "store/removal.py": ("tests/store/test_removal.py", _VERBS),
+    "store/counting.py": (
+        "tests/web/test_api_fleet.py",
+        "tests/web/test_pages_lists.py",
+        "tests/web/test_api_bulk.py",
+    ),
+    "store/overview.py": ("tests/web/test_api_fleet.py", "tests/web/test_pages_lists.py"),
+    "store/streaming.py": ("tests/web/test_hub.py", "tests/web/test_stream.py"),
+    "store/waiting.py": ("tests/worker/test_membership.py", "tests/worker/test_pool_wakes.py"),
+    "store": ("tests/store/test_guards.py", "tests/operations", "tests/web/test_log_data.py"),
     "store/views.py": ("tests/operations/test_explain.py", "tests/operations/test_reads.py"),
     "operations/recovery.py": (
         "tests/unit/test_recovery.py",

@@ -19,6 +19,7 @@ REDUNDANT: dict[tuple[str, str], str] = {
         "store/picking.py",
         "available_at <= {moment}",
     ): "lets the index find what is due; Appetite.takes decides",
+    ("worker/clerk.py", "post.status == Status.SCHEDULED"): "spares a look that would find nothing",
     ("store/waiting.py", "q.status = '{Status.QUEUED}'"): "spares a look at what is due, which decides",
     ("store/waiting.py", "s.status = '{Status.SCHEDULED}'"): "spares a look at what is due, which decides",
     (
