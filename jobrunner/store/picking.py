@@ -17,6 +17,7 @@ from jobrunner.store.database import Database, Reading, Row
 from jobrunner.store.journal import JOB_COLUMNS
 from jobrunner.store.workers import WorkerIdentity
 
+_FEW = 8
 _PAGE = 20
 _MOST_PAGES = 50
 _DUE = 200
@@ -108,11 +109,7 @@ def _is_ours(database: Database, connection: Connection, claimed: Claimed) -> bo
 def due(database: Database, appetite: Appetite, most: int) -> list[int]:
     """Returns the ids of at most ``most`` jobs that can be claimed, best first; never writes."""
 
-    def work(connection: Connection) -> list[int]:
-        waits = waiting.any_waits(database, connection)
-        return candidates(database, connection, appetite, most) if waits else []
-
-    return database.read(work)
+    return database.read(lambda connection: candidates(database, connection, appetite, most))
 
 
 def candidates(database: Database, connection: Connection, appetite: Appetite, most: int) -> list[int]:
@@ -120,6 +117,9 @@ def candidates(database: Database, connection: Connection, appetite: Appetite, m
     if not appetite.types:
         return []
     now = database.dialect.clock or "NULL"
+    few = _few(database, connection, now)
+    if few is not None:
+        return [job_id for _, job_id in sorted(_rank(row) for row in few if appetite.takes(row))[:most]]
     values = {f"type{number}": name for number, name in enumerate(appetite.types)}
     names = tuple(sorted(values))
     found: list[tuple[int, int]] = []
@@ -129,6 +129,15 @@ def candidates(database: Database, connection: Connection, appetite: Appetite, m
     rows = _read(connection, late, values | waiting.values(database) | {"n": max(_DUE, most)})
     found += [_rank(row) for row in rows if appetite.takes(row)]
     return [job_id for _, job_id in sorted(found)[:most]]
+
+
+def _few(database: Database, connection: Connection, now: str) -> list[Row] | None:
+    """Returns all jobs that wait where they are few, in one step whatever their types and queues; else None."""
+    rows = _read(
+        connection, _waiting(now, database.dialect.present), waiting.values(database) | {"n": _FEW + 1}
+    )
+    statuses = [row["status"] for row in rows]
+    return None if any(statuses.count(one) > _FEW for one in set(statuses)) else rows
 
 
 def _of_queue(
@@ -204,6 +213,21 @@ def _late(now: str, types: tuple[str, ...], present: str | None) -> Reading:
         f" AND available_at <= {moment} AND type IN ({_names(types)}) ORDER BY available_at LIMIT :n"
     )
     return Reading(statement, (*_SEEN, "clock"))
+
+
+@lru_cache
+def _waiting(now: str, present: str | None) -> Reading:
+    part = f"SELECT {', '.join(_SEEN)}, {now} AS clock FROM jobrunner_job w WHERE"
+    # the order makes every planner walk the one index that has it
+    order = "ORDER BY w.available_at LIMIT :n"
+    due = f"w.status = '{Status.SCHEDULED}' AND w.available_at <= {waiting.moment(present)}"
+    return Reading(
+        text(
+            f"SELECT * FROM ({part} w.status = '{Status.QUEUED}' {order}) queued"
+            f" UNION ALL SELECT * FROM ({part} {due} {order}) late"
+        ),
+        (*_SEEN, "clock"),
+    )
 
 
 @lru_cache(maxsize=256)

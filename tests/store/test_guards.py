@@ -32,6 +32,12 @@ from tests.store.guarding import (
 )
 
 
+def crowd(database: Database, count: int) -> None:
+    """Stores jobs that wait for others, so many that a look does not read all that wait."""
+    for _ in range(count):
+        create(database, type="t.foreign")
+
+
 def test_a_claim_whose_reply_was_lost_is_made_once(url: str, database: Database) -> None:
     job = create(database)
     claimed = take(Forgetful(url), job)
@@ -137,11 +143,26 @@ def test_nobody_claims_before_a_job_is_due_and_the_pool_only_what_it_may(databas
     assert [c.job_id for c in bundling.store(database, [], Picking(WORKER, appetite, 5, 30), ids)] == [mine]
 
 
-def test_a_queued_job_stays_due_when_the_databases_clock_is_set_back(database: Database, sql) -> None:
+@pytest.mark.parametrize("others", [0, 12])
+def test_a_queued_job_stays_due_when_the_databases_clock_is_set_back(
+    database: Database, sql, others: int
+) -> None:
+    crowd(database, others)
     job, picked = create(database), create(database)
     sql(f"UPDATE jobrunner_job SET available_at = '2999-01-01 00:00:00' WHERE id IN ({job}, {picked})")
     assert isinstance(take(database, job), Claimed)
     assert picking.due(database, ANY, 2) == [picked]
+
+
+@pytest.mark.parametrize("others", [0, 12])
+def test_a_look_names_the_more_urgent_and_then_the_older_whether_queued_or_due(
+    database: Database, eventually, others: int
+) -> None:
+    crowd(database, others)
+    old, due, urgent = create(database), create(database, delay=0.01), create(database, priority=5)
+    eventually(lambda: picking.due(database, ANY, 5) == [urgent, old, due])
+    assert picking.due(database, ANY, 2) == [urgent, old]
+    assert picking.due(database, replace(ANY, types=("t.other",)), 2) == []
 
 
 def test_a_look_names_only_what_may_be_claimed_and_pages_past_the_rest(database: Database) -> None:
@@ -152,7 +173,11 @@ def test_a_look_names_only_what_may_be_claimed_and_pages_past_the_rest(database:
     assert picking.due(database, ANY, 2) == [mine]
 
 
-def test_a_look_names_what_has_become_due_in_its_own_queues_alone(database: Database, eventually) -> None:
+@pytest.mark.parametrize("others", [0, 12])
+def test_a_look_names_what_has_become_due_in_its_own_queues_alone(
+    database: Database, eventually, others: int
+) -> None:
+    crowd(database, others)
     late = create(database, delay=0.01, queue="q2")
     eventually(lambda: picking.due(database, ANY, 2) == [late])
     assert picking.due(database, replace(ANY, queues=("default",)), 2) == []
