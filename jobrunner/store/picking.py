@@ -217,14 +217,14 @@ def _late(now: str, types: tuple[str, ...], present: str | None) -> Reading:
 
 @lru_cache
 def _waiting(now: str, present: str | None) -> Reading:
-    part = f"SELECT {', '.join(_SEEN)}, {now} AS clock FROM jobrunner_job w WHERE"
+    part = f"SELECT {', '.join(_SEEN)}, {now} AS clock FROM jobrunner_job w"
     # the order makes every planner walk the one index that has it
     order = "ORDER BY w.available_at LIMIT :n"
-    due = f"w.status = '{Status.SCHEDULED}' AND w.available_at <= {waiting.moment(present)}"
+    moment = waiting.moment(present)
     return Reading(
         text(
-            f"SELECT * FROM ({part} w.status = '{Status.QUEUED}' {order}) queued"
-            f" UNION ALL SELECT * FROM ({part} {due} {order}) late"
+            f"SELECT * FROM ({part} WHERE w.status = '{Status.QUEUED}' {order}) queued UNION ALL SELECT * FROM"
+            f" ({part} WHERE w.status = '{Status.SCHEDULED}' AND w.available_at <= {moment} {order}) late"
         ),
         (*_SEEN, "clock"),
     )

@@ -29,7 +29,7 @@ REDUNDANT: dict[tuple[str, str], str] = {
     ): "lets the index find what waits; Appetite.takes decides",
     (
         "store/picking.py",
-        "w.available_at <= {waiting.moment(present)}",
+        "w.available_at <= {moment}",
     ): "lets the index find what is due; Appetite.takes decides",
     ("worker/clerk.py", "post.status == Status.SCHEDULED"): "spares a look that would find nothing",
     ("store/waiting.py", "q.status = '{Status.QUEUED}'"): "spares a look at what is due, which decides",

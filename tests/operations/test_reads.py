@@ -245,3 +245,10 @@ def test_a_whole_second_is_a_moment_like_any_other(runner, sql) -> None:
     sql(f"UPDATE jobrunner_job SET created_at = '2026-02-03 04:05:06' WHERE id = {job}")
     assert runner.status(job).job.created_at == "2026-02-03T04:05:06.000000Z"
     assert [item.id for item in runner.jobs(until="2026-02-03T04:05:06.000001Z").jobs] == [job]
+
+
+def test_a_worker_has_in_hand_what_it_runs_and_not_what_it_has_ended(runner) -> None:
+    put(runner, "succeeded")
+    put(runner, "running")
+    put(runner, "cancel_requested")
+    assert sorted(worker["jobs"] for worker in runner.workers()) == [0, 1, 1]
