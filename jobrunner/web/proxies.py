@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jobrunner.errors import InvalidField
 
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~%!$&'()*+,;=:@-]+)+")
+_PREFIX = re.compile(r"(/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~%!$&'()*+,;=:@-]+)+")
 _HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]+")
 # below a prefix that begins as one of our own paths nobody can see whether it was stripped
 OURS = frozenset(

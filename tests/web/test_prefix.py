@@ -150,7 +150,8 @@ def test_an_address_behind_a_proxy_is_the_clients_own(runner: JobRunner, tokens,
 
 
 @pytest.mark.parametrize(
-    "prefix", ["//evil.example", "/a b", '/a"><script>', "https://evil.example", "/a//b", "a"]
+    "prefix",
+    ["//evil.example", "/a b", '/a"><script>', "https://evil.example", "/a//b", "a", "/..", "/a/./b"],
 )
 def test_a_prefix_that_is_no_path_is_not_believed(runner: JobRunner, tokens, visitor: Visitor, prefix: str):
     client = visitor(create_app(runner, trusted_proxies=["*"]), headers={"X-Forwarded-Prefix": prefix})
