@@ -71,7 +71,13 @@ CHOSEN = {
         "tests/store/test_guards_of_sweeps.py",
         _LOST,
     ),
-    "store/lists.py": ("tests/operations/test_lists.py", "tests/operations/test_reads.py", _POOL, _LOST),
+    "store/lists.py": (
+        "tests/operations/test_lists.py",
+        "tests/operations/test_reads.py",
+        "tests/operations/test_drain.py",
+        _POOL,
+        _LOST,
+    ),
     "store/picking.py": (
         "tests/store/test_guards.py",
         "tests/store/test_guards_of_sweeps.py",

@@ -16,8 +16,9 @@ from jobrunner.store import bundling, claims, journal, picking, workers
 from jobrunner.store.claims import ChildProcess, Claimed, NotDue
 from jobrunner.store.database import Database
 from jobrunner.store.journal import Move, Moving
+from jobrunner.store.logs import Tail
 from jobrunner.store.picking import Appetite, HeldDead, Picking
-from tests.store.driving import WORKER, claim, create, job_in, move
+from tests.store.driving import WORKER, append, claim, create, job_in, move
 from tests.store.guarding import (
     ANY,
     OTHER,
@@ -88,6 +89,16 @@ def test_an_attempt_whose_job_is_in_another_attempts_hands_moves_nothing(databas
         database.write(lambda connection: ending.make(database, connection))
     assert triggers(database, job) == before
     assert is_held("running", new.fence, new.fence) and not is_held("running", new.fence, old.fence)
+
+
+def test_lines_whose_reply_was_lost_are_stored_once(url: str, database: Database, sql) -> None:
+    job = create(database)
+    tail = Tail(claim(database, job))
+    append(Forgetful(url), tail, ["one", "two"])
+    append(database, tail, ["two"])
+    assert sql(f"SELECT message FROM jobrunner_job_log WHERE job_id = {job} ORDER BY seq") == [
+        ("one",), ("two",), ("two",),
+    ]  # fmt: skip
 
 
 def test_what_the_database_threw_away_is_done_again(url: str, database: Database) -> None:

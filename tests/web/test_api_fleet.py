@@ -187,3 +187,15 @@ def test_the_oldest_jobs_in_hand_are_told_by_their_worker(runner: JobRunner) -> 
         for worker, mine in expected.items()
         if (kept := [job for job in mine if job in jobs[:2]])
     }
+
+
+def test_lists_of_the_overview_hold_what_they_are_named_for_newest_first_and_the_longest_first(
+    runner: JobRunner,
+) -> None:
+    longest, failed, parked = put(runner, "running"), put(runner, "failed"), put(runner, "parked")
+    for status in ("succeeded", "stopped", "cancel_requested", "queued"):
+        put(runner, status)
+    later, last, second = put(runner, "running"), put(runner, "failed"), put(runner, "parked")
+    seen = overview.lists(runner.database, 10)
+    shown = [[row["id"] for row in rows] for rows in (seen.failures, seen.longest, seen.parked)]
+    assert shown == [[last, failed], [longest, later], [second, parked]]
