@@ -86,6 +86,7 @@ CHOSEN = {
     ),
     "store/pruning.py": (
         "tests/store/test_between.py",
+        "tests/store/test_guards_of_sweeps.py",
         "tests/operations/test_prune.py",
     ),
     "store/recovering.py": ("tests/store/test_guards.py", "tests/store/test_guards_of_sweeps.py", _LOST),
@@ -96,7 +97,11 @@ CHOSEN = {
         "tests/web/test_api_bulk.py",
     ),
     "store/overview.py": ("tests/web/test_api_fleet.py", "tests/web/test_pages_lists.py"),
-    "store/streaming.py": ("tests/web/test_hub.py", "tests/web/test_stream.py"),
+    "store/streaming.py": (
+        "tests/store/test_streaming.py",
+        "tests/web/test_hub.py",
+        "tests/web/test_stream.py",
+    ),
     "store/waiting.py": ("tests/worker/test_membership.py", "tests/worker/test_pool_wakes.py"),
     "store": ("tests/store/test_guards.py", "tests/operations", "tests/web/test_log_data.py"),
     "store/views.py": ("tests/operations/test_explain.py", "tests/operations/test_reads.py"),

@@ -103,6 +103,13 @@ def test_what_is_lost_is_told_with_its_latest_attempt(database: Database) -> Non
     assert [(row["attempt"], row["pid"]) for row in recovering.lost(database, 10)] == [(2, WORKER.pid)]
 
 
+def test_a_sweep_walks_on_by_the_jobs_of_one_status(database: Database, monkeypatch: Any) -> None:
+    monkeypatch.setattr(recovering, "SCANNED", 2)
+    first, _, _, second = (create(database, hold=hold) for hold in (False, True, True, False))
+    assert recovering.reach(database, "queued", 0) == second
+    assert recovering.reach(database, "queued", first) == 0
+
+
 def test_uncalled_are_detached_jobs_without_a_worker_on_its_way(database: Database) -> None:
     fresh, pool, called = (
         create(database, launcher="detached"),
