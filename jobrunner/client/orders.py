@@ -20,7 +20,7 @@ class Order:
     """A start as it is sent. It always bears an idempotency key, its own where the caller gave none."""
 
     def __init__(self, type: Handler, params: Mapping[str, Any] | None, options: Mapping[str, Any]) -> None:
-        given = {name: value for name, value in options.items() if value is not None}
+        given = {name: value for name, value in options.items() if value is not None or name == "hold"}
         if given.get("at") is not None:
             given["at"] = durations.moment("at", given["at"])
         self._is_ours = not given.get("idempotency_key")

@@ -109,6 +109,7 @@ class Client(Verbs):
             "grep": grep, "since": _moment("since", since), "until_seq": until_seq,
         }  # fmt: skip
         _whole(query)
+        _texts(level=level, stream=stream, step=step, grep=grep)
         none = LogPage(lines=[], last_seq=after_seq, has_more=False)
         return self._read(LogPage, _path(job, "/logs"), query, none)
 
@@ -149,9 +150,20 @@ class Client(Verbs):
         ``worker`` is the id or host of the latest one; ``param`` maps dotted paths into the parameters to values. It
         and ``tag`` may be texts like ``name=value``, too.
         """
+        statuses, tags = list(listed("status", status)), named("tag", tag)
+        _texts(type=type, queue=queue, created_by=created_by, search=search, worker=worker, next=next)
+        for one in tags.values():
+            _texts(tag=one)
+        for name in statuses:
+            # in an address nothing and a comma mean something else
+            names.refuse(
+                "status", "is not known" if not isinstance(name, str) or not name or "," in name else None
+            )
+        names.refuse("next", "is not what a page gave" if next == "" else None)
+        _whole({"limit": limit})
         query = {
-            "status": list(listed("status", status)), "type": type, "queue": queue,
-            "tag": [f"{name}={value}" for name, value in named("tag", tag).items()], "created_by": created_by,
+            "status": statuses, "type": type, "queue": queue,
+            "tag": [f"{name}={value}" for name, value in tags.items()], "created_by": created_by,
             "since": _moment("since", since), "until": _moment("until", until), "search": search, "worker": worker,
             "param": [f"{path}={jsontext.shown(value)}" for path, value in named("param", param).items()], "limit": limit, "next": next,
         }  # fmt: skip
@@ -273,6 +285,11 @@ def _whole(query: Mapping[str, object]) -> None:
     for name in ("tail", "until_seq"):
         if query.get(name) is not None:
             names.whole(name, query[name])
+
+
+def _texts(**given: object) -> None:
+    for name, value in given.items():
+        names.refuse(name, None if value is None or isinstance(value, str) else names.NOT_TEXT)
 
 
 def _moment(name: str, value: str | datetime | None) -> str | None:

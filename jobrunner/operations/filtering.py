@@ -33,7 +33,7 @@ def wanted(
         since=None if since is None else moment("since", since),
         until=None if until is None else moment("until", until),
         search=search,
-        worker=worker,
+        worker=_trimmed(worker),
         params=tuple((path, _shown(value)) for path, value in named("param", param).items()),
         before_id=None if next is None else int(next),
     )

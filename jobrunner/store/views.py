@@ -20,6 +20,8 @@ LARGEST_ID = 2**63 - 1
 _LOWEST, _HIGHEST = ("-".join(digit * size for size in (8, 4, 4, 4, 12)) for digit in "0f")
 LEVELS = ("debug", "info", "warning", "error")
 STREAMS = ("log", "stdout", "stderr", "system", "response")
+# characters of a step or logger, and of a text, that lines are looked for by
+NAME_LENGTH, GREP_LENGTH = 255, 200
 TRANSITION_COLUMNS = (
     "seq, prev_seq, attempt, fence, from_status, trigger_name, to_status, actor, reason, context, at, op_id,"
     " log_digest, digest"

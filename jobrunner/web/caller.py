@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 from jobrunner.errors import Forbidden, Unauthorized
 from jobrunner.models import JobModel, Scope
 from jobrunner.operations.tokens import SCOPES
-from jobrunner.web import crossing
+from jobrunner.web import asked, crossing
 from jobrunner.web.faults import CrossSite
 
 PLACE = "jobrunner.caller"
@@ -68,19 +68,19 @@ async def known(request: Request) -> Caller:
 Known = Annotated[Caller, Depends(known)]
 
 
-async def reader(caller: Known) -> Caller:
+async def reader(request: Request, caller: Known) -> Caller:
     """Returns who asks, when they may read."""
-    return allowed(caller, "read")
+    return _let(request, caller, "read")
 
 
-async def operator(caller: Known) -> Caller:
+async def operator(request: Request, caller: Known) -> Caller:
     """Returns who asks, when they may start jobs and give verbs."""
-    return allowed(caller, "operate")
+    return _let(request, caller, "operate")
 
 
-async def admin(caller: Known) -> Caller:
+async def admin(request: Request, caller: Known) -> Caller:
     """Returns who asks, when they may do everything."""
-    return allowed(caller, "admin")
+    return _let(request, caller, "admin")
 
 
 Reader = Annotated[Caller, Depends(reader)]
@@ -96,6 +96,12 @@ def allowed(caller: Caller, scope: Scope) -> Caller:
             hint=f"Use a token that was made with --scope {scope}.",
         )
     return caller
+
+
+def _let(request: Request, caller: Caller, scope: Scope) -> Caller:
+    found = allowed(caller, scope)
+    asked.check(request)
+    return found
 
 
 def permit(request: Request, caller: Caller, action: str, job: JobModel | None) -> None:

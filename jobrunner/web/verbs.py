@@ -12,6 +12,7 @@ from jobrunner import provenance
 from jobrunner.errors import BadInput, Forbidden, LauncherRefused
 from jobrunner.handlers.exec import TYPE as EXEC
 from jobrunner.models import ActionResult, JobModel, Scope, StartResult
+from jobrunner.operations.acting import checked_reason
 from jobrunner.operations.start import of_item
 from jobrunner.web.caller import Caller, permit
 from jobrunner.web.house import house
@@ -67,6 +68,7 @@ def give(
     """Gives a verb to a job in the caller's name; raises Forbidden, and BadInput for what cannot be."""
     check_scope(caller, verb)
     runner = house(request).runner
+    checked_reason(runner.database, reason)
     found = runner.status(job, limit=0).job
     if found is None:
         return NOT_FOUND

@@ -228,6 +228,9 @@ class Watch:
         final = seen.job.final_seq if seen.job is not None else 0
         if final is None:
             self._end, final = None, views.LARGEST_ID
+        elif seen.found:
+            # whoever gets it has read all there is
+            seen = seen.model_copy(update={"last_seq": final, "has_more": False})
         return Page(message("end", seen.model_dump(mode="json")), final)
 
     def stands_in_window(self, yes: bool) -> None:

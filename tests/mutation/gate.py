@@ -63,6 +63,7 @@ CHOSEN = {
         _SAME,
         _LOST,
         "tests/operations/test_prune.py",
+        "tests/operations/test_drain.py",
         "tests/worker/test_membership.py",
     ),
     "store/leases.py": (

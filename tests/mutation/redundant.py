@@ -31,6 +31,10 @@ REDUNDANT: dict[tuple[str, str], str] = {
         "store/picking.py",
         "w.available_at <= {moment}",
     ): "lets the index find what is due; Appetite.takes decides",
+    (
+        "store/workers.py",
+        "connection.execute(_unless_news(renewal, waits), bound | values).rowcount == 1",
+    ): "spares two statements that say the same",
     ("worker/clerk.py", "post.status == Status.SCHEDULED"): "spares a look that would find nothing",
     ("store/waiting.py", "q.status = '{Status.QUEUED}'"): "spares a look at what is due, which decides",
     ("store/waiting.py", "s.status = '{Status.SCHEDULED}'"): "spares a look at what is due, which decides",

@@ -9,7 +9,7 @@ import pytest
 from jobrunner import JobRunner, identifiers
 from jobrunner.operations import launch
 from jobrunner.states import Status, Trigger
-from jobrunner.store import claims, journal, refusals
+from jobrunner.store import claims, journal, refusals, views
 from jobrunner.store.journal import Move
 from jobrunner.worker.desk import identity
 from tests.operations.places import end, put, take
@@ -53,6 +53,16 @@ def test_a_launched_job_waits_for_its_worker_until_the_grace_is_over(detached, s
     assert "launch_failed" in (detached.explain(job).hint or "")
     sql("UPDATE jobrunner_job SET claim_token_hash = NULL")
     assert detached.explain(job).reason_code == "not_launched"
+
+
+def test_what_comes_first_is_only_what_waits_in_the_same_queue(runner):
+    for status in ("held", "succeeded", "running", "queued"):
+        put(runner, status)
+    put(runner, "queued", queue="other")
+    job = put(runner, "queued")
+    put(runner, "queued", priority=1)
+    put(runner, "queued")
+    assert views.ahead(runner.database, {"queue": "default", "priority": 0, "id": job}) == 2
 
 
 def test_explain_and_the_claim_agree_on_who_may_take_it(detached, sql):

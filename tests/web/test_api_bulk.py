@@ -126,6 +126,7 @@ def test_a_request_is_bounded_and_says_what_it_means(
         ({"ids": jobs, "expect": 4}, "ids"), ({"filter": {}, "expect": 4}, "filter"), ({"expect": 0}, "ids"),
         ({"ids": [], "filter": {}, "expect": 0}, "ids"), ({"filter": {"colour": "red"}, "expect": 0}, "filter.colour"),
         ({"filter": {"status": ["done"]}, "expect": 0}, "status"), ({"ids": jobs[:1]}, "expect"),
+        ({"ids": jobs[:1], "expect": 1, "force": True}, "force"), ({"ids": jobs[:1], "expect": 1, "as": "failed"}, "as"),
     ):  # fmt: skip
         answer = client.post("/api/jobs/bulk", json={"verb": "cancel", **sent})
         assert (answer.status_code, list(answer.json()["fields"])) == (422, [field]), sent

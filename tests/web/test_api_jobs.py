@@ -192,6 +192,22 @@ def test_a_list_is_filtered_in_the_words_of_the_command_line(
 
 
 @pytest.mark.databases("sqlite")
+def test_a_slip_in_a_query_is_told_and_does_not_read_as_no_filter(client: TestClient, runner: Any) -> None:
+    put(runner, "held")
+    told = client.get("/api/jobs?statsu=failed")
+    assert (told.status_code, told.json()["code"]) == (422, "invalid_field")
+    assert told.json()["fields"] == {"statsu": "is not known"} and "status" in told.json()["hint"]
+    for path in (
+        "/api/stats?x=1",
+        "/api/jobs/1?colour=red",
+        "/api/jobs/1/history?limit=1",
+        "/api/jobs/1/events?after=1",
+    ):
+        assert client.get(path).status_code == 422, path
+    assert client.get("/jobs?colour=red", headers={"Accept": "text/html"}).status_code == 200
+    assert client.get("/metrics?colour=red").status_code == 200
+
+
 def test_what_the_applications_own_check_forbids_is_neither_done_nor_shown(runner: Any, visitor: Any) -> None:
     def authorize(user: str, action: str, job: Any) -> bool:
         return action == "read" if job is not None and job.queue == "default" else action == "start"

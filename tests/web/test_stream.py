@@ -128,9 +128,10 @@ def test_the_end_is_the_final_status_and_then_there_is_nothing_to_come_back_for(
     driving.move(database, job, Trigger.SUCCEED, result='{"made":7}')
     end = list(stream(job))[-1]
     assert end.kind == "end"
-    assert end.data == runner.status(job, limit=0).model_dump(mode="json")
-    assert end.data["result"] == {"made": 7}
     final = end.data["job"]["final_seq"]
+    assert end.data == runner.status(job, after_seq=final, limit=0).model_dump(mode="json")
+    assert (end.data["last_seq"], end.data["has_more"]) == (final, False)
+    assert end.data["result"] == {"made": 7}
     assert [stream(job, after=cursor).status for cursor in (final, final + 5)] == [204, 204]
     assert stream(job, last=final).status == 204
     assert stream(job, after=final - 1).to_seq(final) == [final]

@@ -151,6 +151,8 @@ def _invalid(kind: type[Body], error: ValidationError) -> InvalidField:
     hint = None
     for problem in error.errors(include_url=False, include_input=False):
         where = [str(part)[:LONGEST_NAME] for part in problem["loc"]]
+        if where[0] == "items" and len(where) > 1:
+            where = where[1:]  # an item of many is named as the library does
         # a union names its members too: the field itself is enough
         end = 2 if where[0] in _OF_UNIONS else None
         end = next((place for place, part in enumerate(where, 1) if part in _UNIONS), end)

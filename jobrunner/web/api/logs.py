@@ -15,7 +15,7 @@ from jobrunner.models import LogPage
 from jobrunner.store import loglines
 from jobrunner.store.database import Database, Row
 from jobrunner.store.loglines import Wanted
-from jobrunner.store.views import LARGEST_ID
+from jobrunner.store.views import GREP_LENGTH, LARGEST_ID, NAME_LENGTH
 from jobrunner.web.api import examples, finding, names, ranges, text
 from jobrunner.web.api.answers import answer, problems
 from jobrunner.web.api.jobs import Cursor, JobName, Limit, Tail, readable
@@ -33,10 +33,10 @@ Level = Annotated[
     Literal["debug", "info", "warning", "error"] | None, Query(description="This level and above.")
 ]
 Stream = Annotated[Literal["log", "stdout", "stderr", "system", "response"] | None, Query()]
-StepKey = Annotated[str | None, Query(description="Only lines of this step.", max_length=255)]
+StepKey = Annotated[str | None, Query(description="Only lines of this step.", max_length=NAME_LENGTH)]
 Grep = Annotated[
     str | None,
-    Query(description="Only lines that hold this very text, or with regex match it.", max_length=200),
+    Query(description="Only lines that hold this very text, or with regex match it.", max_length=GREP_LENGTH),
 ]
 Regex = Annotated[
     bool,
@@ -53,7 +53,7 @@ _TEXT = {"content": {PLAIN: {"schema": {"type": "string"}}}}
 
 def _lines(
     level: Level = None, stream: Stream = None, step: StepKey = None, attempt: Attempt = None,
-    logger: Annotated[str | None, Query(description="Only lines of this logger.", max_length=255)] = None,
+    logger: Annotated[str | None, Query(description="Only lines of this logger.", max_length=NAME_LENGTH)] = None,
     grep: Grep = None, icase: Annotated[bool, Query(description="grep minds no case.")] = False, regex: Regex = False,
 ) -> Wanted:  # fmt: skip
     for name, value in (("step", step), ("logger", logger), ("grep", grep)):

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from jobrunner.models import ActionResult
+from jobrunner.names import refuse
 from jobrunner.web import bulk
 from jobrunner.web.api import examples, names
 from jobrunner.web.api.answers import WITH_BODY, Miscount, answer, problems
@@ -48,6 +49,8 @@ def act_on_many(request: Request, caller: Operator, body: Raw) -> Response:
     ``skipped``, not forced.
     """
     wished = read(BulkBody, body)
+    for name, given, verb in (("force", wished.force, "retry"), ("as", wished.as_, "resolve")):
+        refuse(name, f"is for {verb}" if given and wished.verb != verb else None)
     try:
         done = bulk.run(
             request, caller, wished.verb, ids=wished.ids, filter=wished.filter.spoken() if wished.filter else None,

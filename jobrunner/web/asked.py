@@ -1,0 +1,35 @@
+"""What an address of the API is asked beside its path: nothing that it does not know, lest a slip reads as no filter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+
+from jobrunner import names
+from jobrunner.errors import InvalidField
+from jobrunner.web.proxies import route
+
+_LONGEST = 100
+
+
+def check(request: Request) -> None:
+    """Raises InvalidField naming the first query parameter that an address of the API does not have."""
+    if not request.query_params or not route(request.scope).startswith("/api/"):
+        return
+    known = _known(request.scope["route"].dependant)
+    for name in request.query_params:
+        if name not in known:
+            shown = name[:_LONGEST]
+            near = names.nearest(shown, known)
+            others = f"Those it has are {', '.join(sorted(known))}." if known else "It has none."
+            raise InvalidField(
+                f"There is no query parameter {shown!r} here.",
+                hint=f"Did you mean {near}?" if near else others,
+                fields={shown: "is not known"},
+            )
+
+
+def _known(dependant: Any) -> set[str]:
+    found = {str(one.alias) for one in dependant.query_params}
+    return found.union(*map(_known, dependant.dependencies))
