@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 
 from jobrunner import names
@@ -14,10 +15,13 @@ _LONGEST = 100
 
 
 def check(request: Request) -> None:
-    """Raises InvalidField naming the first query parameter that an address of the API does not have."""
-    if not request.query_params or not route(request.scope).startswith("/api/"):
+    """Raises InvalidField naming the first query parameter that a documented address of the API does not have."""
+    place = request.scope.get("route")
+    if not request.query_params or not isinstance(place, APIRoute) or not place.include_in_schema:
         return
-    known = _known(request.scope["route"].dependant)
+    if not route(request.scope).startswith("/api/"):
+        return
+    known = _known(place.dependant)
     for name in request.query_params:
         if name not in known:
             shown = name[:_LONGEST]
