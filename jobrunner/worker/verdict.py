@@ -148,8 +148,8 @@ def _parked(outcome: Outcome, actor: str) -> Move:
 def _failed(row: Mapping[str, Any], outcome: Outcome, actor: str) -> Move:
     error = _failure(outcome)
     told = f"{error.reason_code}: {error.message}"
-    counted = row["idempotent"] and row["max_attempts"] > 1 and row["status"] == Status.RUNNING
-    spent = counted and row["budget_used"] >= row["max_attempts"]
+    # one that runs and may run twice comes here only when its budget is spent
+    spent = row["idempotent"] and row["max_attempts"] > 1 and row["status"] == Status.RUNNING
     reason = f"attempts_exhausted; {told}" if spent else told
     return Move(Trigger.FAIL, actor, cut(clean(reason), _REASON_BYTES)[0], changes=_columns(error))
 

@@ -138,6 +138,8 @@ TESTS = {
     "worker": ("tests/unit", "tests/worker", "tests/model", "tests/faults"),
     "states.py": ("tests/unit", "tests/store", "tests/model"),
 }
+# what only a server has: nobody takes a job unasked on SQLite, so no worker fences itself there
+ON_SERVERS = {"worker": ("tests/faults/test_self_fence.py",)}
 WIDE = ("tests/store", "tests/model", "tests/operations", "tests/faults", "tests/worker")
 _PARTS = ("jobrunner", "tests", "db", "pyproject.toml", "README.md", "scripts")
 # a test that hangs is ended by its own time-out; this is for what even that does not end
@@ -170,7 +172,8 @@ def copy_of_the_tree() -> Iterator[Path]:
 def judge(place: Path, guard: Guard, *, further: bool, wide: bool) -> Verdict:
     """Takes one guard out of the copy at ``place``, runs the tests until one is red, and puts it back.
 
-    Those chosen for its file come first; ``further``, whole directories on SQLite; then, ``wide``, on every database.
+    Those chosen for its file come first; ``further``, whole directories on SQLite; then those of what only servers have,
+    and, ``wide``, everything on every database.
     """
     file = place / "jobrunner" / guard.path
     source = file.read_text("utf-8")
@@ -182,6 +185,10 @@ def judge(place: Path, guard: Guard, *, further: bool, wide: bool) -> Verdict:
             *([(one,) for one in TESTS[floor]] if further else []),
         ):
             red = first_red(place, *(one for one in tests if (place / one).exists()), "-k", NARROW)
+            if red is not None:
+                return Verdict(guard, red)
+        if floor in ON_SERVERS:
+            red = first_red(place, *ON_SERVERS[floor])
             if red is not None:
                 return Verdict(guard, red)
         return Verdict(guard, first_red(place, *WIDE) if wide else None)

@@ -35,6 +35,10 @@ REDUNDANT: dict[tuple[str, str], str] = {
         "store/workers.py",
         "connection.execute(_unless_news(renewal, waits), bound | values).rowcount == 1",
     ): "spares two statements that say the same",
+    (
+        "worker/minder.py",
+        "state.status != Status.CANCEL_REQUESTED",
+    ): "a job that runs bears no mode unless it was asked to end",
     ("worker/clerk.py", "post.status == Status.SCHEDULED"): "spares a look that would find nothing",
     ("store/waiting.py", "q.status = '{Status.QUEUED}'"): "spares a look at what is due, which decides",
     ("store/waiting.py", "s.status = '{Status.SCHEDULED}'"): "spares a look at what is due, which decides",

@@ -71,6 +71,8 @@ def test_a_timeout_after_a_cancel_ends_stopped(work):
     work.runner.cancel(job)
     ended = work.ended(job)
     assert (ended.job.status, ended.error.reason_code) == ("stopped", "timeout")
+    told = [line for line in work.lines(job, "system") if line.startswith("Asked to cancel")]
+    assert len(told) == 1, "the handler is told once, however often the row is looked at"
 
 
 def test_a_request_before_the_call_ends_by_its_mode_without_a_call(work, tmp_path, eventually):
