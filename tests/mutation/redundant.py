@@ -21,6 +21,10 @@ REDUNDANT: dict[tuple[str, str], str] = {
     ): "lets the index find what is due; Appetite.takes decides",
     (
         "store/picking.py",
+        "any(statuses.count(one) > _FEW for one in set(statuses))",
+    ): "without it the queues are walked at once, and the same is found",
+    (
+        "store/picking.py",
         "w.status = '{Status.QUEUED}'",
     ): "lets the index find what waits; Appetite.takes decides",
     (
