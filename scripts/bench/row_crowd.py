@@ -14,6 +14,7 @@ from places import Place
 from plan import Plan
 
 from jobrunner.errors import StoreError
+from jobrunner.runner import JobRunner
 
 POOLS, CAPACITY, CHUNK = 8, 2, 500
 PATIENCE = 4 * 3600.0
@@ -40,32 +41,45 @@ def _crowded(plan: Plan, place: Place) -> tuple[int, float]:
             subprocess.Popen(command, env=env, start_new_session=True, stderr=told) for _ in range(POOLS)
         ]
         runner = store.runner(launcher="pool")
-        began, errors = time.perf_counter(), 0
-        # users start jobs, ask and cancel while the pools work
-        for start in range(0, plan.crowd, CHUNK):
-            try:
-                made = runner.start_many(
-                    [("bench.small", {"number": n, "name": "a name"}) for n in range(start, start + CHUNK)]
-                )
-                runner.cancel(made[-1].job_id)
-                runner.retry(made[-1].job_id, force=True)
-                runner.status(made[0].job_id)
-            except StoreError as error:
-                errors += 1
-                print(f"    {error}", file=sys.stderr)
-        deadline = time.monotonic() + PATIENCE
-        while (counts := runner.stats()["jobs"]) and set(counts) - {"succeeded", "cancelled"}:
-            if time.monotonic() > deadline:
-                break
-            time.sleep(1)  # seldom: looking must not be what is measured
-        taken = time.perf_counter() - began
-        errors += sum(count for status, count in counts.items() if status not in ("succeeded", "cancelled"))
-        for pool in pools:
-            errors += pool.poll() is not None
-            os.killpg(pool.pid, signal.SIGTERM)
-        for pool in pools:
-            errors += pool.wait(60) != 0
+        try:
+            began = time.perf_counter()
+            errors = _used(runner, plan.crowd)
+            deadline = time.monotonic() + PATIENCE
+            while (counts := runner.stats()["jobs"]) and set(counts) - {"succeeded", "cancelled"}:
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(1)  # seldom: looking must not be what is measured
+            taken = time.perf_counter() - began
+            errors += sum(
+                count for status, count in counts.items() if status not in ("succeeded", "cancelled")
+            )
+            for pool in pools:
+                errors += pool.poll() is not None
+                os.killpg(pool.pid, signal.SIGTERM)
+            for pool in pools:
+                errors += pool.wait(60) != 0
+        finally:
+            for pool in pools:
+                if pool.poll() is None:
+                    os.killpg(pool.pid, signal.SIGKILL)
         told.seek(0)
         errors += sum(b"rror" in line for line in told)
         runner.database.close()
         return errors, taken
+
+
+def _used(runner: JobRunner, count: int) -> int:
+    """Starts so many jobs, asks for some and cancels some while the pools work; returns how many errors came of it."""
+    errors = 0
+    for start in range(0, count, CHUNK):
+        try:
+            made = runner.start_many(
+                [("bench.small", {"number": n, "name": "a name"}) for n in range(start, start + CHUNK)]
+            )
+            runner.cancel(made[-1].job_id)
+            runner.retry(made[-1].job_id, force=True)
+            runner.status(made[0].job_id)
+        except StoreError as error:
+            errors += 1
+            print(f"    {error}", file=sys.stderr)
+    return errors
