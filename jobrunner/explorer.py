@@ -136,9 +136,9 @@ def logs(
             raise InvalidField(
                 f"There is no {name} {filters[name]!r}.", fields={name: f"is none of {', '.join(known)}"}
             )
+    _findable(step=filters.get("step"), grep=filters.get("grep"))
     for name, longest in (("step", views.NAME_LENGTH), ("grep", views.GREP_LENGTH)):
-        _findable(**{name: filters.get(name)})
-        if filters.get(name) is not None and len(filters[name]) > longest:
+        if len(filters.get(name) or "") > longest:
             names.refuse(name, f"is longer than {longest} characters")
     job_id = views.resolve(database, job)
     if job_id is None:

@@ -154,11 +154,10 @@ class Client(Verbs):
         _texts(type=type, queue=queue, created_by=created_by, search=search, worker=worker, next=next)
         for one in tags.values():
             _texts(tag=one)
-        for name in statuses:
-            # in an address nothing and a comma mean something else
-            names.refuse(
-                "status", "is not known" if not isinstance(name, str) or not name or "," in name else None
-            )
+        for one in statuses:
+            _texts(status=one)
+            # in an address nothing, and a comma, would mean something else
+            names.refuse("status", "is not known" if not one or "," in one else None)
         names.refuse("next", "is not what a page gave" if next == "" else None)
         _whole({"limit": limit})
         query = {

@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 from jobrunner.errors import Forbidden, Unauthorized
 from jobrunner.models import JobModel, Scope
 from jobrunner.operations.tokens import SCOPES
-from jobrunner.web import asked, crossing
+from jobrunner.web import crossing, query
 from jobrunner.web.faults import CrossSite
 
 PLACE = "jobrunner.caller"
@@ -100,7 +100,7 @@ def allowed(caller: Caller, scope: Scope) -> Caller:
 
 def _let(request: Request, caller: Caller, scope: Scope) -> Caller:
     found = allowed(caller, scope)
-    asked.check(request)
+    query.check(request)
     return found
 
 

@@ -14,26 +14,10 @@ from jobrunner.errors import InvalidField
 _PREFIX = re.compile(r"(/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~%!$&'()*+,;=:@-]+)+")
 _HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]+")
 # below a prefix that begins as one of our own paths nobody can see whether it was stripped
-OURS = frozenset(
-    {
-        "api",
-        "audit",
-        "find",
-        "healthz",
-        "jobs",
-        "keys",
-        "login",
-        "logout",
-        "machine",
-        "metrics",
-        "openapi.json",
-        "readyz",
-        "static",
-        "taste",
-        "types",
-        "workers",
-    }
-)
+OURS = frozenset((
+    "api", "audit", "find", "healthz", "jobs", "keys", "login", "logout", "machine", "metrics", "openapi.json", "readyz",
+    "static", "taste", "types", "workers",
+))  # fmt: skip
 
 
 def route(scope: Scope) -> str:
@@ -82,7 +66,8 @@ class Placed:
     """Puts the application below ``root``, or below what a trusted proxy says it is below.
 
     A proxy may strip the path before it asks or leave it; links are right either way. Only of a path like ``/jobs``, which
-    is also one of ours, ``X-Forwarded-Prefix`` says that it was stripped, and ``root`` that it was not. A proxy's words on the client, the scheme and the host count only when it is trusted.
+    begins as one of our own does, ``X-Forwarded-Prefix`` says that it was stripped, and ``root`` that it was not. A proxy's
+    words on the prefix, the client, the scheme and the host count only when it is trusted.
     """
 
     def __init__(self, app: ASGIApp, proxies: Proxies, root: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What an address of the API is asked beside its path: nothing that it does not know, lest a slip reads as no filter."""
+"""The query of a request to the API: a parameter that a route does not have is refused, lest a slip read as no filter."""
 
 from __future__ import annotations
 

@@ -68,6 +68,7 @@ def give(
     """Gives a verb to a job in the caller's name; raises Forbidden, and BadInput for what cannot be."""
     check_scope(caller, verb)
     runner = house(request).runner
+    # as in the library: told whether or not there is such a job
     checked_reason(runner.database, reason)
     found = runner.status(job, limit=0).job
     if found is None:

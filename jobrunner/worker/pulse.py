@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 _SOON = 1.0
-_YOUNG, _FEW = 1.5, 4
+# in heartbeats: how old a lease is young, and how far off the fence has to be for one to be left out
+_YOUNG, _ROOMY = 1.5, 4
 
 
 class Pulse:
@@ -25,7 +26,7 @@ class Pulse:
 
     def is_young(self, now: float) -> bool:
         """True when a worker with nothing in hand may leave this heartbeat out: the one after it comes in good time."""
-        return now < self._began + _YOUNG * self._heartbeat and self._self_fence >= _FEW * self._heartbeat
+        return now < self._began + _YOUNG * self._heartbeat and self._self_fence >= _ROOMY * self._heartbeat
 
     def sent(self, began: float) -> None:
         """Notes that a heartbeat is on its way since ``began``."""

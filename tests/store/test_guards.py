@@ -33,9 +33,10 @@ from tests.store.guarding import (
 )
 
 
-def crowd(database: Database, count: int) -> None:
-    """Stores jobs that wait for others, so many that a look does not read all that wait."""
-    for _ in range(count):
+@pytest.fixture(params=[0, 12], ids=["few wait", "many wait"])
+def crowd(database: Database, request: pytest.FixtureRequest) -> None:
+    """Jobs that wait for other pools: none, and so many that a look does not read all that waits."""
+    for _ in range(request.param):
         create(database, type="t.foreign")
 
 
@@ -154,22 +155,18 @@ def test_nobody_claims_before_a_job_is_due_and_the_pool_only_what_it_may(databas
     assert [c.job_id for c in bundling.store(database, [], Picking(WORKER, appetite, 5, 30), ids)] == [mine]
 
 
-@pytest.mark.parametrize("others", [0, 12])
-def test_a_queued_job_stays_due_when_the_databases_clock_is_set_back(
-    database: Database, sql, others: int
-) -> None:
-    crowd(database, others)
+@pytest.mark.usefixtures("crowd")
+def test_a_queued_job_stays_due_when_the_databases_clock_is_set_back(database: Database, sql) -> None:
     job, picked = create(database), create(database)
     sql(f"UPDATE jobrunner_job SET available_at = '2999-01-01 00:00:00' WHERE id IN ({job}, {picked})")
     assert isinstance(take(database, job), Claimed)
     assert picking.due(database, ANY, 2) == [picked]
 
 
-@pytest.mark.parametrize("others", [0, 12])
+@pytest.mark.usefixtures("crowd")
 def test_a_look_names_the_more_urgent_and_then_the_older_whether_queued_or_due(
-    database: Database, eventually, others: int
+    database: Database, eventually
 ) -> None:
-    crowd(database, others)
     old, due, urgent = create(database), create(database, delay=0.01), create(database, priority=5)
     eventually(lambda: picking.due(database, ANY, 5) == [urgent, old, due])
     assert picking.due(database, ANY, 2) == [urgent, old]
@@ -184,11 +181,8 @@ def test_a_look_names_only_what_may_be_claimed_and_pages_past_the_rest(database:
     assert picking.due(database, ANY, 2) == [mine]
 
 
-@pytest.mark.parametrize("others", [0, 12])
-def test_a_look_names_what_has_become_due_in_its_own_queues_alone(
-    database: Database, eventually, others: int
-) -> None:
-    crowd(database, others)
+@pytest.mark.usefixtures("crowd")
+def test_a_look_names_what_has_become_due_in_its_own_queues_alone(database: Database, eventually) -> None:
     late = create(database, delay=0.01, queue="q2")
     eventually(lambda: picking.due(database, ANY, 2) == [late])
     assert picking.due(database, replace(ANY, queues=("default",)), 2) == []

@@ -208,6 +208,7 @@ def test_a_slip_in_a_query_is_told_and_does_not_read_as_no_filter(client: TestCl
     assert client.get("/metrics?colour=red").status_code == 200
 
 
+@pytest.mark.databases("sqlite")
 def test_what_the_applications_own_check_forbids_is_neither_done_nor_shown(runner: Any, visitor: Any) -> None:
     def authorize(user: str, action: str, job: Any) -> bool:
         return action == "read" if job is not None and job.queue == "default" else action == "start"
